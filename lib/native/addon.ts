@@ -1,0 +1,226 @@
+/** The typed shape of the native addon: `native/binding` implements exactly this. */
+
+export type NativeErrorCode =
+  | 'invalid_argument'
+  | 'invalid_checkpoint'
+  | 'unsupported_architecture'
+  | 'invalid_media'
+  | 'out_of_memory'
+  | 'unavailable'
+  | 'internal';
+
+/** What the addon rejects or throws: an Error whose `code` is one of these. JS turns it into a SensoriumError. */
+export interface NativeError extends Error {
+  code: NativeErrorCode;
+}
+
+export interface CpuInfo {
+  vendor: string;
+  brand: string;
+  features: string[];
+  numPhysicalCores: number;
+  /** Tables this machine can run, worst first. */
+  isas: string[];
+}
+
+/** Opaque, immutable, reference-counted encoder input (patches or log-mel) that never leaves native memory. */
+export interface NativeMedia {
+  readonly modality: 'image' | 'video' | 'audio';
+  readonly sizeBytes: number;
+  /** Image and video: [t, h, w] in patches. Audio: [0, 0, 0]. */
+  readonly grid: [number, number, number];
+  /** Rows of features: patches, or mel frames. */
+  readonly numRows: number;
+  /** Copy of the features, row-major (tests). */
+  features(): Float32Array;
+}
+
+export interface NativePatchOptions {
+  patchSize: number;
+  temporalPatchSize: number;
+  mergeSize: number;
+  mean: [number, number, number];
+  std: [number, number, number];
+  filter: 'bilinear' | 'bicubic' | 'lanczos';
+  doResize: boolean;
+  doRescale: boolean;
+  doNormalize: boolean;
+  rescaleFactor: number;
+  /** Size to resize to. */
+  width: number;
+  height: number;
+}
+
+export interface NativeSampling {
+  temperature: number;
+  topP: number;
+  topK: number;
+  minP: number;
+  repetitionPenalty: number;
+  presencePenalty: number;
+  frequencyPenalty: number;
+  /** Token ids and biases, flattened pairs. */
+  logitBias: [number, number][];
+  seed?: bigint | undefined;
+  maxTokens: number;
+  minTokens: number;
+  ignoreEos: boolean;
+  stopTokenIds: number[];
+  numLogprobs?: number | undefined;
+  n: number;
+}
+
+export interface NativeMediaItem {
+  key: string;
+  media: NativeMedia;
+  /** [offset, count] pairs in the prompt. */
+  runs: [number, number][];
+  isInterleavedWithAudio: boolean;
+}
+
+export interface NativeRequest {
+  id: number;
+  promptIds: Int32Array;
+  media: NativeMediaItem[];
+  sampling: NativeSampling;
+  cacheSalt: string;
+}
+
+export interface NativeLogprob {
+  tokenId: number;
+  logprob: number;
+  rank: number;
+  top: [number, number][];
+}
+
+export type NativeFinishReason = 'stop' | 'length' | 'aborted' | 'error';
+
+export interface NativeEvent {
+  requestId: number;
+  index: number;
+  tokenIds: number[];
+  logprobs?: NativeLogprob[];
+  finishReason?: NativeFinishReason;
+  stopTokenId?: number;
+  errorMessage?: string;
+  errorCode?: NativeErrorCode;
+  numCachedTokens: number;
+  numCachedMedia: number;
+  timings?: { queuedMs: number; encodeMs: number; prefillMs: number; decodeMs: number };
+}
+
+export interface NativeModelInfo {
+  architecture: string;
+  family: string;
+  vocabSize: number;
+  hiddenSize: number;
+  numLayers: number;
+  maxPositionEmbeddings: number;
+  numParameters: number;
+  weightBytes: number;
+  hasImage: boolean;
+  hasVideo: boolean;
+  hasAudio: boolean;
+}
+
+export interface NativeEngineOptions {
+  model: string;
+  dtype: 'float32' | 'bfloat16';
+  /** generic | avx2 | avx512 | amx; absent: SENSORIUM_CPU_ISA or the best. */
+  isa?: string | undefined;
+  numThreads?: number | undefined;
+  maxNumSeqs: number;
+  maxNumBatchedTokens: number;
+  /** 0: the model's own maximum. */
+  maxModelLen: number;
+  blockSize: number;
+  /** Absent: what maxNumSeqs full contexts need, at most a quarter of the memory. */
+  kvCacheBytes?: number | undefined;
+  encoderCacheBytes: number;
+  enablePrefixCaching: boolean;
+  eosTokenIds: number[];
+  maxQueued: number;
+}
+
+export interface NativeStats {
+  numRunning: number;
+  numWaiting: number;
+  numBlocks: number;
+  numUsedBlocks: number;
+  prefixQueries: number;
+  prefixHits: number;
+  prefixEvictions: number;
+  encoderQueries: number;
+  encoderHits: number;
+  encoderEvictions: number;
+  encoderCacheBytes: number;
+  kvCacheBytes: number;
+  weightBytes: number;
+  numSteps: number;
+  numPreemptions: number;
+  numPromptTokens: number;
+  numGeneratedTokens: number;
+}
+
+export interface NativeEngine {
+  readonly info: NativeModelInfo;
+  readonly maxModelLen: number;
+  /** Table in use and how its tile unit is made: "instructions", "emulated" or "none". */
+  readonly isa: string;
+  readonly tileUnit: 'instructions' | 'emulated' | 'none';
+  readonly numThreads: number;
+  submit(request: NativeRequest): void;
+  abort(requestId: number): void;
+  abortSequence(requestId: number, index: number): void;
+  stats(): NativeStats;
+  hasEncoded(key: string): boolean;
+  resetCaches(): void;
+  /** Stops the engine thread; resolves when it has ended and memory is given back. */
+  close(): Promise<void>;
+}
+
+export interface NativeAddon {
+  version: string;
+  cpuInfo(): CpuInfo;
+  supportedArchitectures(): string[];
+  /** Loads on a thread of its own. `onEvents` is called once a step; `onProgress` while weights are read. */
+  createEngine(
+    options: NativeEngineOptions,
+    onEvents: (events: NativeEvent[]) => void,
+    onProgress: (doneBytes: number, totalBytes: number) => void,
+  ): Promise<NativeEngine>;
+  smartResize(
+    height: number,
+    width: number,
+    factor: number,
+    minPixels: number,
+    maxPixels: number,
+  ): { height: number; width: number };
+  /** `pixels`: interleaved RGB, [height, width, 3]. Runs on a worker thread. */
+  patchifyImage(
+    pixels: Uint8Array,
+    width: number,
+    height: number,
+    options: NativePatchOptions,
+  ): Promise<NativeMedia>;
+  /** `frames`: each interleaved RGB of the same size. */
+  patchifyVideo(
+    frames: Uint8Array[],
+    width: number,
+    height: number,
+    secondsPerGrid: number,
+    options: NativePatchOptions,
+  ): Promise<NativeMedia>;
+  /** Mono samples at 16 kHz. */
+  logMel(
+    samples: Float32Array,
+    options: { numMelBins: number; isPaddedWithSilence: boolean },
+  ): Promise<NativeMedia>;
+  /** Interleaved samples of `numChannels` at `fromRate` to mono at `toRate`. */
+  resample(
+    samples: Float32Array,
+    numChannels: number,
+    fromRate: number,
+    toRate: number,
+  ): Promise<Float32Array>;
+}

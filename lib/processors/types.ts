@@ -1,0 +1,59 @@
+import type { NativeMedia } from '../native/addon.js';
+import type { DecodedMedia, Modality } from '../media/types.js';
+
+/** Placeholder tokens of one modality in a prompt. */
+export interface PlaceholderTokens {
+  /** The token that stands once in the template and once per encoder row after expansion. */
+  token: string;
+  tokenId: number;
+  /** How a text-format template (or a `generate` prompt) spells one item, e.g. `<|vision_start|><|image_pad|><|vision_end|>`. */
+  spelling: string;
+}
+
+/** A processed item, as cached: everything expansion and the engine need. */
+export interface ProcessedItem {
+  modality: Modality;
+  media: NativeMedia;
+  /** Encoder rows, i.e. placeholder tokens. */
+  numTokens: number;
+  sizeBytes: number;
+  /** Video with its own sound: the sound's item. */
+  audio?: ProcessedItem | undefined;
+  /** Video: seconds of one temporal patch. */
+  secondsPerGrid?: number | undefined;
+}
+
+/** A ProcessedItem with the key that names it in every cache. */
+export interface KeyedItem extends ProcessedItem {
+  key: string;
+}
+
+/** The prompt as the engine takes it. */
+export interface ExpandedPrompt {
+  promptIds: Int32Array;
+  media: {
+    item: KeyedItem;
+    runs: [offset: number, count: number][];
+    isInterleavedWithAudio: boolean;
+  }[];
+  /** Prompt tokens by modality, for usage. */
+  numTokensByModality: Record<Modality, number>;
+}
+
+/** One model family's media rules. Built from the checkpoint's folder; holds no request state. */
+export interface Processor {
+  readonly family: string;
+  readonly modalities: readonly Modality[];
+  readonly placeholders: Partial<Record<Modality, PlaceholderTokens>>;
+  /** Rate that audio must be resampled to. */
+  readonly samplingRate: number;
+  /** Default sampling of videos, before request options: fps, min and max frames, and the frame-count multiple. */
+  readonly videoSampling: { fps: number; minFrames: number; maxFrames: number; frameFactor: number };
+  /** Decoded media to encoder input, on worker threads. `options`: merged mm_processor_kwargs and part options. */
+  process(media: DecodedMedia, options: Record<string, unknown>): Promise<ProcessedItem>;
+  /**
+   * Replaces the k-th placeholder token of each modality by the k-th item's tokens.
+   * Throws `placeholder_mismatch` when counts differ.
+   */
+  expand(tokenIds: readonly number[], items: readonly KeyedItem[]): ExpandedPrompt;
+}

@@ -1,0 +1,50 @@
+import type { MediaOptions, MediaPart } from '../media/types.js';
+
+/** Checked sampling parameters. Absent ones take the checkpoint's generation_config, then the engine's defaults. */
+export interface SamplingOptions {
+  maxTokens?: number | undefined;
+  minTokens?: number | undefined;
+  temperature?: number | undefined;
+  topP?: number | undefined;
+  topK?: number | undefined;
+  minP?: number | undefined;
+  repetitionPenalty?: number | undefined;
+  presencePenalty?: number | undefined;
+  frequencyPenalty?: number | undefined;
+  logitBias?: Record<string, number> | undefined;
+  seed?: number | undefined;
+  stop?: string | string[] | undefined;
+  stopTokenIds?: number[] | undefined;
+  includeStopStrInOutput?: boolean | undefined;
+  ignoreEos?: boolean | undefined;
+  skipSpecialTokens?: boolean | undefined;
+  /** Number of best tokens reported beside the chosen one; absent: no logprobs. */
+  logprobs?: number | undefined;
+  n?: number | undefined;
+}
+
+/** A content part after checking: text, or a reference to a media part. */
+export type ContentPart = { type: 'text'; text: string } | { type: 'media'; media: MediaPart };
+
+export interface ChatMessage {
+  role: string;
+  content: ContentPart[];
+  /** Whether the wire form was a plain string (some templates tell them apart). */
+  isPlainText: boolean;
+  /** Other fields a template may read: name, tool_calls, tool_call_id, reasoning_content. */
+  extra: Record<string, unknown>;
+}
+
+export interface ChatOptions extends MediaOptions {
+  chatTemplateKwargs?: Record<string, unknown> | undefined;
+  addGenerationPrompt?: boolean | undefined;
+  continueFinalMessage?: boolean | undefined;
+  tools?: unknown[] | undefined;
+}
+
+/** A rendered, not yet expanded prompt: each media part is one placeholder token. */
+export interface RenderedPrompt {
+  tokenIds: number[];
+  /** In prompt order. */
+  media: MediaPart[];
+}
