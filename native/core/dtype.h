@@ -28,6 +28,10 @@ inline float to_float(float value) { return value; }
 inline float to_float(BFloat16 value) { return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16); }
 float to_float(Float16 value);
 
+/// Converts `count` elements of a floating-point dtype (float32, bfloat16, float16, float64); `source` need not be aligned.
+/// Throws kInvalidArgument on any other dtype.
+void copy_to_float(const void* source, DType dtype, int64_t count, float* target);
+
 /// Rounds to nearest even; NaN stays a quiet NaN.
 inline BFloat16 to_bfloat16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);

@@ -53,7 +53,7 @@ class Tensor {
   float* data() { return static_cast<float*>(buffer_.data()); }
   const float* data() const { return static_cast<const float*>(buffer_.data()); }
   const Shape& shape() const { return shape_; }
-  int64_t size() const { return num_elements(shape_); }
+  int64_t size() const { return empty() ? 0 : num_elements(shape_); }
   bool empty() const { return buffer_.data() == nullptr; }
 
  private:
