@@ -1,0 +1,52 @@
+#include "backend/cpu/rows.h"
+#include "backend/cpu/simd/make_table.h"
+#include "backend/cpu/table.h"
+
+namespace sensorium {
+namespace {
+
+/// Four floats in the compiler's own vectors: SSE2, NEON or what the platform has; product and sum round apart.
+struct Vec {
+  using Reg = float __attribute__((vector_size(16)));
+  using Bits = uint32_t __attribute__((vector_size(16)));
+  static constexpr int kLanes = 4;
+  static constexpr int kTileRows = 4;
+
+  static const RowKernels& row_kernels() { return generic_row_kernels(); }
+  static Reg zero() { return Reg{}; }
+  static Reg broadcast(float value) { return Reg{value, value, value, value}; }
+  static Reg load(const float* from) {
+    Reg value;
+    __builtin_memcpy(&value, from, sizeof(value));
+    return value;
+  }
+  static void store(float* to, Reg value) { __builtin_memcpy(to, &value, sizeof(value)); }
+  static Reg widen_low(const uint32_t* panel) { return reinterpret_cast<Reg>(load_bits(panel) << 16); }
+  static Reg widen_high(const uint32_t* panel) { return reinterpret_cast<Reg>(load_bits(panel) & 0xffff0000U); }
+  static Reg add(Reg a, Reg b) { return a + b; }
+  static Reg mul(Reg a, Reg b) { return a * b; }
+  static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
+  static Reg max(Reg a, Reg b) { return a > b ? a : b; }
+  static float reduce_max(Reg a) {
+    const float low = a[0] > a[2] ? a[0] : a[2];
+    const float high = a[1] > a[3] ? a[1] : a[3];
+    return low > high ? low : high;
+  }
+  static float reduce_add(Reg a) { return (a[0] + a[2]) + (a[1] + a[3]); }
+
+ private:
+  static Bits load_bits(const uint32_t* from) {
+    Bits value;
+    __builtin_memcpy(&value, from, sizeof(value));
+    return value;
+  }
+};
+
+}  // namespace
+
+const KernelTable& generic_table() {
+  static const KernelTable table = simd::make_table<Vec>("generic");
+  return table;
+}
+
+}  // namespace sensorium

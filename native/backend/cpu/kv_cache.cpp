@@ -1,0 +1,74 @@
+#include "backend/cpu/kv_cache.h"
+
+#include <cstring>
+#include <limits>
+#include <string>
+
+#include "core/error.h"
+
+namespace sensorium {
+namespace {
+
+void convert(float value, float& to) { to = value; }
+void convert(float value, BFloat16& to) { to = to_bfloat16(value); }
+
+template <typename T>
+void write_head(T* head, int64_t head_dim, int64_t block_size, int64_t offset, const float* k, const float* v) {
+  for (int64_t d = 0; d < head_dim; ++d) convert(k[d], head[d * block_size + offset]);
+  T* values = head + head_dim * block_size + offset * head_dim;
+  for (int64_t d = 0; d < head_dim; ++d) convert(v[d], values[d]);
+}
+
+}  // namespace
+
+CpuKvCache::CpuKvCache(const KvCacheShape& shape, DType dtype) : shape_(shape), dtype_(dtype) {
+  const Shape dims = {shape.num_layers, shape.num_blocks, shape.block_size, shape.num_kv_heads, shape.head_dim, 8};
+  for (const int64_t dim : dims) {
+    if (dim < 1) throw Error(ErrorCode::kInvalidArgument, "KV cache of shape " + shape_to_string(dims));
+  }
+  if (shape.num_blocks > std::numeric_limits<int32_t>::max() / shape.block_size) {
+    throw Error(ErrorCode::kInvalidArgument, "KV cache: " + std::to_string(shape.num_blocks) + " blocks are too many");
+  }
+  num_elements(dims);  // throws where the size in bytes overflows
+  head_size_ = 2 * shape.head_dim * shape.block_size;
+  block_elements_ = head_size_ * shape.num_kv_heads;
+  memory_ = Buffer(static_cast<size_t>(shape.num_layers * shape.num_blocks * block_elements_) * dtype_size(dtype));
+}
+
+void CpuKvCache::copy_block(int32_t from, int32_t to) {
+  const size_t bytes = static_cast<size_t>(block_elements_) * dtype_size(dtype_);
+  for (int64_t layer = 0; layer < shape_.num_layers; ++layer) {
+    char* blocks = static_cast<char*>(memory_.data()) + static_cast<size_t>(layer * shape_.num_blocks) * bytes;
+    std::memcpy(blocks + static_cast<size_t>(to) * bytes, blocks + static_cast<size_t>(from) * bytes, bytes);
+  }
+}
+
+void CpuKvCache::write_row(int64_t layer, int32_t slot, const float* k, const float* v) {
+  const int64_t block = layer * shape_.num_blocks + slot / shape_.block_size;
+  const int64_t offset = slot % shape_.block_size;
+  for (int64_t head = 0; head < shape_.num_kv_heads; ++head) {
+    const int64_t begin = block * block_elements_ + head * head_size_;
+    const int64_t column = head * shape_.head_dim;
+    if (dtype_ == DType::kBFloat16) {
+      write_head(static_cast<BFloat16*>(memory_.data()) + begin, shape_.head_dim, shape_.block_size, offset, k + column,
+                 v + column);
+    } else {
+      write_head(static_cast<float*>(memory_.data()) + begin, shape_.head_dim, shape_.block_size, offset, k + column,
+                 v + column);
+    }
+  }
+}
+
+PagedKeys CpuKvCache::keys(int64_t layer, int64_t kv_head, const int32_t* block_table) const {
+  PagedKeys keys;
+  const int64_t begin = layer * shape_.num_blocks * block_elements_ + kv_head * head_size_;
+  keys.blocks = static_cast<const char*>(memory_.data()) + static_cast<size_t>(begin) * dtype_size(dtype_);
+  keys.block_stride = block_elements_;
+  keys.value_offset = shape_.head_dim * shape_.block_size;
+  keys.block_size = shape_.block_size;
+  keys.block_table = block_table;
+  keys.dtype = dtype_;
+  return keys;
+}
+
+}  // namespace sensorium

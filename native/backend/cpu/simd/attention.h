@@ -1,0 +1,238 @@
+#pragma once
+
+#include <cstring>
+
+#include "backend/cpu/simd/micro_kernel.h"
+
+namespace sensorium::simd {
+
+template <class V>
+constexpr int64_t round_to_panel(int64_t size) {
+  return (size + 2 * V::kLanes - 1) / (2 * V::kLanes) * (2 * V::kLanes);
+}
+
+/// Scratch of one task: where its query rows stand after the key groups seen so far.
+template <class V>
+struct AttentionState {
+  float* q;       ///< [depth blocks][kQueryRows][kDepthStride], scaled
+  float* scores;  ///< [tile rows][kDepthStride]; becomes the probabilities
+  float* sums;    ///< [kQueryRows][padded head_dim]: probability-weighted values
+  float* max;     ///< [kQueryRows]
+  float* total;   ///< [kQueryRows]: sum of exp(score - max)
+  float* keys;    ///< [panels][head_dim][panel width] of the current group (paged)
+  float* values;  ///< [panels][kKeyGroup][panel width] of the current group (paged)
+  float* end;
+
+  AttentionState(float* scratch, int64_t head_dim) {
+    const int64_t num_blocks = (head_dim + kDepthBlock - 1) / kDepthBlock;
+    q = scratch;
+    scores = q + num_blocks * kQueryRows * kDepthStride;
+    sums = scores + V::kTileRows * kDepthStride;
+    max = sums + kQueryRows * round_to_panel<V>(head_dim);
+    total = max + kQueryRows;
+    keys = total + kQueryRows;
+    values = keys + kKeyGroup * ((head_dim + 15) / 16 * 16);
+    end = values + kKeyGroup * round_to_panel<V>(head_dim);
+  }
+};
+
+template <class V>
+int64_t attention_scratch(int64_t head_dim) {
+  float* const base = nullptr;
+  const AttentionState<V> state(base, head_dim);
+  return state.end - base;
+}
+
+template <class V>
+void begin_rows(const AttentionRows& call, Range rows, const AttentionState<V>& state) {
+  for (int64_t i = rows.begin; i < rows.end; ++i) {
+    const float* q = call.q + i / call.group_size * call.q_stride + i % call.group_size * call.head_dim;
+    for (int64_t d = 0; d < call.head_dim; ++d) {
+      const int64_t row = d / kDepthBlock * kQueryRows + (i - rows.begin);
+      state.q[row * kDepthStride + d % kDepthBlock] = q[d] * call.scale;
+    }
+  }
+  std::memset(state.sums, 0, static_cast<size_t>(rows.size() * round_to_panel<V>(call.head_dim)) * sizeof(float));
+  for (int64_t i = 0; i < rows.size(); ++i) {
+    state.max[i] = -__builtin_inff();
+    state.total[i] = 0.0F;
+  }
+}
+
+/// One online softmax step of a row: scores [0, num_visible) of a group of `width` padded columns become probabilities
+/// relative to the new maximum, the others zero, and the row's sums are brought to that maximum. Zeros at the end change no
+/// bit of any sum, so the width does not matter.
+template <class V>
+inline void softmax_row(float* scores, int64_t num_visible, int64_t width, int64_t sums_size, float* sums, float* max,
+                        float* total) {
+  const auto tail_bytes = static_cast<size_t>(width - (num_visible > 0 ? num_visible : 0)) * sizeof(float);
+  if (num_visible <= 0) {
+    std::memset(scores, 0, tail_bytes);
+    return;
+  }
+  for (int64_t j = num_visible; j < width; ++j) scores[j] = -__builtin_inff();
+  auto vector_max = V::load(scores);
+  for (int64_t j = V::kLanes; j < width; j += V::kLanes) vector_max = V::max(vector_max, V::load(scores + j));
+  const float group_max = V::reduce_max(vector_max);
+  const float new_max = group_max > *max ? group_max : *max;
+  V::row_kernels().exp_row(scores, num_visible, new_max, scores);
+  std::memset(scores + num_visible, 0, tail_bytes);
+  auto vector_total = V::load(scores);
+  for (int64_t j = V::kLanes; j < width; j += V::kLanes) vector_total = V::add(vector_total, V::load(scores + j));
+  if (new_max != *max && *total != 0.0F) {
+    float shrink = *max;
+    V::row_kernels().exp_row(&shrink, 1, new_max, &shrink);
+    const auto vector_shrink = V::broadcast(shrink);
+    for (int64_t d = 0; d < sums_size; d += V::kLanes) V::store(sums + d, V::mul(V::load(sums + d), vector_shrink));
+    *total *= shrink;
+  }
+  *total += V::reduce_add(vector_total);
+  *max = new_max;
+}
+
+/// Takes all rows of the task through one key group.
+template <class V>
+void attend_group(const AttentionRows& call, Range rows, const AttentionState<V>& state, const float* keys, const float* values,
+                  int64_t key_begin, int64_t num_keys) {
+  constexpr int64_t kWidth = 2 * V::kLanes;
+  const int64_t width = round_to_panel<V>(num_keys);
+  const int64_t sums_size = round_to_panel<V>(call.head_dim);
+  for (int64_t first = 0; first < rows.size();) {
+    const int64_t height = next_tile<V>(rows.size() - first);
+    const int64_t last_token = (rows.begin + first + height - 1) / call.group_size;
+    const int64_t last_visible = call.is_causal ? call.num_keys - (call.num_tokens - 1 - last_token) : call.num_keys;
+    if (last_visible > key_begin) {
+      const auto kernel = micro_kernel_of<V, float>(height);
+      for (int64_t d = 0; d < call.head_dim; d += kDepthBlock) {
+        const int64_t depth = call.head_dim - d < kDepthBlock ? call.head_dim - d : kDepthBlock;
+        const float* q = state.q + (d / kDepthBlock * kQueryRows + first) * kDepthStride;
+        for (int64_t j = 0; j < width; j += kWidth) {
+          kernel(q, keys + j * call.head_dim + d * kWidth, 0, depth, state.scores + j, kDepthStride, 0, d == 0);
+        }
+      }
+      for (int64_t r = 0; r < height; ++r) {
+        const int64_t token = (rows.begin + first + r) / call.group_size;
+        const int64_t visible = (call.is_causal ? call.num_keys - (call.num_tokens - 1 - token) : call.num_keys) - key_begin;
+        softmax_row<V>(state.scores + r * kDepthStride, visible < num_keys ? visible : num_keys, width, sums_size,
+                       state.sums + (first + r) * sums_size, state.max + first + r, state.total + first + r);
+      }
+      for (int64_t d = 0; d < sums_size; d += kWidth) {
+        kernel(state.scores, values + d * kKeyGroup, 0, num_keys, state.sums + first * sums_size + d, sums_size, 0, false);
+      }
+    }
+    first += height;
+  }
+}
+
+template <class V>
+void end_rows(const AttentionRows& call, Range rows, const AttentionState<V>& state) {
+  const int64_t sums_size = round_to_panel<V>(call.head_dim);
+  for (int64_t i = rows.begin; i < rows.end; ++i) {
+    float* out = call.out + i / call.group_size * call.out_stride + i % call.group_size * call.head_dim;
+    const float* sums = state.sums + (i - rows.begin) * sums_size;
+    const float inverse = 1.0F / state.total[i - rows.begin];
+    for (int64_t d = 0; d < call.head_dim; ++d) out[d] = sums[d] * inverse;
+  }
+}
+
+inline __attribute__((always_inline)) float widen(float value) { return value; }
+inline __attribute__((always_inline)) float widen(BFloat16 value) {
+  return __builtin_bit_cast(float, static_cast<uint32_t>(value.bits) << 16);
+}
+
+/// Brings a key group of the paged cache into panels; columns beyond its keys are zero.
+template <class V, class T>
+void load_group(const PagedKeys& paged, int64_t head_dim, int64_t key_begin, int64_t num_keys, float* keys, float* values) {
+  constexpr int64_t kWidth = 2 * V::kLanes;
+  const int64_t width = round_to_panel<V>(num_keys);
+  for (int64_t j = 0; j < num_keys;) {
+    const int64_t offset = (key_begin + j) % paged.block_size;
+    int64_t run = paged.block_size - offset;
+    if (run > num_keys - j) run = num_keys - j;
+    if (run > kWidth - j % kWidth) run = kWidth - j % kWidth;
+    const T* block =
+        static_cast<const T*>(paged.blocks) + paged.block_table[(key_begin + j) / paged.block_size] * paged.block_stride;
+    float* to = keys + j / kWidth * kWidth * head_dim + j % kWidth;
+    for (int64_t d = 0; d < head_dim; ++d, to += kWidth) {
+      const T* from = block + d * paged.block_size + offset;
+      for (int64_t i = 0; i < run; ++i) to[i] = widen(from[i]);
+    }
+    for (int64_t i = 0; i < run; ++i) {
+      const T* from = block + paged.value_offset + (offset + i) * head_dim;
+      for (int64_t d = 0; d < head_dim; d += kWidth) {
+        const int64_t count = head_dim - d < kWidth ? head_dim - d : kWidth;
+        float* value = values + d * kKeyGroup + (j + i) * kWidth;
+        for (int64_t c = 0; c < count; ++c) value[c] = widen(from[d + c]);
+        for (int64_t c = count; c < kWidth; ++c) value[c] = 0.0F;
+      }
+    }
+    j += run;
+  }
+  for (int64_t j = num_keys; j < width; ++j) {
+    float* to = keys + j / kWidth * kWidth * head_dim + j % kWidth;
+    for (int64_t d = 0; d < head_dim; ++d) to[d * kWidth] = 0.0F;
+  }
+}
+
+template <class V>
+void paged_attention(const AttentionRows& call, Range rows, const PagedKeys& paged, float* scratch) {
+  const AttentionState<V> state(scratch, call.head_dim);
+  begin_rows<V>(call, rows, state);
+  const int64_t last_token = (rows.end - 1) / call.group_size;
+  const int64_t visible = call.is_causal ? call.num_keys - (call.num_tokens - 1 - last_token) : call.num_keys;
+  for (int64_t key = 0; key < visible; key += kKeyGroup) {
+    const int64_t num_keys = visible - key < kKeyGroup ? visible - key : kKeyGroup;
+    if (paged.dtype == DType::kBFloat16) {
+      load_group<V, BFloat16>(paged, call.head_dim, key, num_keys, state.keys, state.values);
+    } else {
+      load_group<V, float>(paged, call.head_dim, key, num_keys, state.keys, state.values);
+    }
+    attend_group<V>(call, rows, state, state.keys, state.values, key, num_keys);
+  }
+  end_rows<V>(call, rows, state);
+}
+
+template <class V>
+int64_t segment_keys_size(int64_t num_keys, int64_t head_dim) {
+  return (num_keys + kKeyGroup - 1) / kKeyGroup * kKeyGroup * head_dim;
+}
+
+template <class V>
+int64_t segment_values_size(int64_t num_keys, int64_t head_dim) {
+  return (num_keys + kKeyGroup - 1) / kKeyGroup * kKeyGroup * round_to_panel<V>(head_dim);
+}
+
+template <class V>
+void pack_segment(ConstMatrix k, ConstMatrix v, float* keys, float* values) {
+  constexpr int64_t kWidth = 2 * V::kLanes;
+  const int64_t num_keys = k.rows;
+  const int64_t head_dim = k.cols;
+  const int64_t width = round_to_panel<V>(num_keys);
+  for (int64_t j = 0; j < width; ++j) {
+    float* to = keys + j / kWidth * kWidth * head_dim + j % kWidth;
+    for (int64_t d = 0; d < head_dim; ++d) to[d * kWidth] = j < num_keys ? k.row(j)[d] : 0.0F;
+  }
+  for (int64_t j = 0; j < num_keys; ++j) {
+    float* group = values + j / kKeyGroup * kKeyGroup * round_to_panel<V>(head_dim) + j % kKeyGroup * kWidth;
+    for (int64_t d = 0; d < head_dim; d += kWidth) {
+      const int64_t count = head_dim - d < kWidth ? head_dim - d : kWidth;
+      float* to = group + d * kKeyGroup;
+      std::memcpy(to, v.row(j) + d, static_cast<size_t>(count) * sizeof(float));
+      for (int64_t c = count; c < kWidth; ++c) to[c] = 0.0F;
+    }
+  }
+}
+
+template <class V>
+void segment_attention(const AttentionRows& call, Range rows, const SegmentKeys& keys, float* scratch) {
+  const AttentionState<V> state(scratch, call.head_dim);
+  begin_rows<V>(call, rows, state);
+  for (int64_t key = 0; key < call.num_keys; key += kKeyGroup) {
+    const int64_t num_keys = call.num_keys - key < kKeyGroup ? call.num_keys - key : kKeyGroup;
+    attend_group<V>(call, rows, state, keys.keys + key * call.head_dim, keys.values + key * round_to_panel<V>(call.head_dim),
+                    key, num_keys);
+  }
+  end_rows<V>(call, rows, state);
+}
+
+}  // namespace sensorium::simd

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "backend/cpu/simd/attention.h"
+#include "backend/cpu/simd/linear.h"
+
+namespace sensorium::simd {
+
+/// The kernels of the vector type V.
+template <class V>
+KernelTable make_table(const char* name) {
+  KernelTable table;
+  table.name = name;
+  table.rows = &V::row_kernels();
+  table.panel_width = 2 * V::kLanes;
+  table.tile_rows = V::kTileRows;
+  table.linear_scratch = linear_scratch<V>;
+  table.linear = linear<V>;
+  table.attention_scratch = attention_scratch<V>;
+  table.paged_attention = paged_attention<V>;
+  table.segment_keys_size = segment_keys_size<V>;
+  table.segment_values_size = segment_values_size<V>;
+  table.pack_segment = pack_segment<V>;
+  table.segment_attention = segment_attention<V>;
+  return table;
+}
+
+}  // namespace sensorium::simd

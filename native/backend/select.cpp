@@ -1,0 +1,62 @@
+#include "backend/select.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/table.h"
+#include "backend/detect.h"
+#include "core/cpu_count.h"
+#include "core/error.h"
+
+namespace sensorium {
+namespace {
+
+std::string join(const std::vector<std::string>& names) {
+  std::string joined;
+  for (const std::string& name : names) joined += (joined.empty() ? "" : ", ") + name;
+  return joined;
+}
+
+/// The table that the options, else the environment, force.
+std::optional<std::string> forced_isa(const BackendOptions& options) {
+  if (options.isa) return options.isa;
+  const char* isa = std::getenv("SENSORIUM_CPU_ISA");
+  if (isa == nullptr || *isa == '\0') return std::nullopt;
+  return isa;
+}
+
+const KernelTable& table_named(std::string_view name) {
+#if defined(__x86_64__)
+  if (name == "avx2") return avx2_table();
+  if (name == "avx512") return avx512_table();
+#endif
+  (void)name;
+  return generic_table();
+}
+
+}  // namespace
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> isas = {"generic"};
+  if (cpu_features().has_avx2) isas.emplace_back("avx2");
+  if (cpu_features().has_avx512) isas.emplace_back("avx512");
+  return isas;
+}
+
+CpuInfo cpu_info() {
+  const CpuFeatures& features = cpu_features();
+  return {features.vendor, features.brand, feature_names(features), num_usable_physical_cores()};
+}
+
+std::unique_ptr<Backend> create_cpu_backend(const BackendOptions& options) {
+  const std::vector<std::string> isas = available_isas();
+  const std::string isa = forced_isa(options).value_or(isas.back());
+  if (std::find(isas.begin(), isas.end(), isa) == isas.end()) {
+    throw Error(ErrorCode::kUnavailable,
+                "instruction set \"" + isa + "\" is not available on this machine, which can run: " + join(isas));
+  }
+  return std::make_unique<CpuBackend>(table_named(isa), options.compute_dtype, options.num_threads);
+}
+
+}  // namespace sensorium
