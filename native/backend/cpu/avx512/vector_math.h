@@ -1,5 +1,11 @@
 #pragma once
 
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 takes the undefined pass-through operands of its own AVX-512 header for uninitialised reads.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
 #include <immintrin.h>
 
 #include <cstdint>
