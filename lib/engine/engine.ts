@@ -1,0 +1,209 @@
+import { SensoriumError } from '../errors.js';
+import type {
+  NativeAddon,
+  NativeEngine,
+  NativeEngineOptions,
+  NativeEvent,
+  NativeRequest,
+  NativeStats,
+} from '../native/addon.js';
+import type { SamplingOptions } from '../request/types.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import { fromNativeError } from './native-errors.js';
+import { EngineRequest } from './running-request.js';
+import type { SamplingDefaults } from './sampling-defaults.js';
+import {
+  checkSampling,
+  resolveSampling,
+  type ParamName,
+  type ResolvedSampling,
+  type SamplingLimits,
+} from './sampling.js';
+import type { GenerationRequest, RunningRequest } from './types.js';
+
+export interface EngineParts {
+  tokenizer: Tokenizer;
+  samplingDefaults: SamplingDefaults;
+  onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
+}
+
+/** The native engine with text: submits requests and hands its events to them. */
+export class Engine {
+  private readonly running = new Map<number, EngineRequest>();
+  private nextId = 1;
+  private isClosing = false;
+  private onIdle: (() => void) | undefined;
+  private native!: NativeEngine;
+
+  private constructor(
+    private readonly parts: EngineParts,
+    private readonly eosTokenIds: ReadonlySet<number>,
+  ) {}
+
+  /** Loads the weights on a thread of the addon's. Rejects with a SensoriumError. */
+  static async create(addon: NativeAddon, options: NativeEngineOptions, parts: EngineParts): Promise<Engine> {
+    const engine = new Engine(parts, new Set(options.eosTokenIds));
+    try {
+      engine.native = await addon.createEngine(
+        options,
+        (events) => engine.dispatch(events),
+        parts.onProgress ?? (() => undefined),
+      );
+    } catch (error) {
+      throw fromNativeError(error, { invalid_argument: 'invalid_option' });
+    }
+    return engine;
+  }
+
+  get info(): NativeEngine {
+    return this.native;
+  }
+
+  get numRunning(): number {
+    return this.running.size;
+  }
+
+  private get limits(): SamplingLimits {
+    return { vocabSize: this.native.info.vocabSize, maxModelLen: this.native.maxModelLen };
+  }
+
+  /** Checks what can be checked before a prompt exists, so that a bad request costs no fetch. */
+  checkBeforehand(sampling: SamplingOptions, nameOf?: ParamName): void {
+    this.checkOpen();
+    checkSampling(sampling, this.limits.vocabSize, nameOf);
+  }
+
+  /** Queues a request. Throws a SensoriumError for what is its fault, a full queue or a closing engine. */
+  submit(request: GenerationRequest, nameOf?: ParamName): RunningRequest {
+    this.checkOpen();
+    throwIfAborted(request.signal);
+    this.checkPrompt(request.prompt.promptIds);
+    const promptLength = request.prompt.promptIds.length;
+    const sampling = resolveSampling(
+      request.sampling,
+      this.parts.samplingDefaults,
+      this.limits,
+      promptLength,
+      nameOf,
+    );
+    const id = this.nextId++;
+    const running = new EngineRequest(request, sampling, this.parts.tokenizer, this.eosTokenIds, {
+      abort: () => this.native.abort(id),
+      abortSequence: (index) => this.native.abortSequence(id, index),
+    });
+    this.running.set(id, running);
+    try {
+      this.native.submit(toNativeRequest(id, request, sampling));
+    } catch (error) {
+      this.running.delete(id);
+      throw fromNativeError(error, { out_of_memory: 'queue_full' });
+    }
+    this.follow(id, running, request.signal);
+    return running;
+  }
+
+  /** Ends with the caller's signal, and forgets the request when it has ended. */
+  private follow(id: number, running: EngineRequest, signal: AbortSignal | undefined): void {
+    const onAbort = (): void => {
+      this.native.abort(id);
+      running.fail(cancelled(signal));
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const forget = (): void => {
+      signal?.removeEventListener('abort', onAbort);
+      this.running.delete(id);
+      if (this.running.size === 0) this.onIdle?.();
+    };
+    running.result().then(forget, forget);
+  }
+
+  private dispatch(events: NativeEvent[]): void {
+    for (const event of events) this.running.get(event.requestId)?.push(event);
+  }
+
+  private checkOpen(): void {
+    if (this.isClosing) throw new SensoriumError('shutting_down', 'The engine is shutting down.');
+  }
+
+  private checkPrompt(promptIds: Int32Array): void {
+    const { maxModelLen, vocabSize } = this.limits;
+    if (promptIds.length === 0) throw new SensoriumError('prompt_empty', 'The prompt has no tokens.');
+    if (promptIds.length > maxModelLen - 1) throw promptTooLong(promptIds.length, maxModelLen);
+    const wrong = promptIds.findIndex((id) => id < 0 || id >= vocabSize);
+    if (wrong < 0) return;
+    const message = `Token ${promptIds[wrong]} at position ${wrong} of the prompt is outside the vocabulary of ${vocabSize}.`;
+    throw new SensoriumError('invalid_value', message, { param: 'prompt' });
+  }
+
+  stats(): NativeStats {
+    return this.native.stats();
+  }
+
+  resetCaches(): void {
+    this.native.resetCaches();
+  }
+
+  hasEncoded(key: string): boolean {
+    return this.native.hasEncoded(key);
+  }
+
+  /** Refuses new requests, gives running ones `graceMs` to end, aborts the rest and frees the native engine. */
+  async close(graceMs: number): Promise<void> {
+    if (this.isClosing) return;
+    this.isClosing = true;
+    if (this.running.size > 0 && graceMs > 0) await this.waitUntilIdle(graceMs);
+    for (const [id, running] of this.running) {
+      this.native.abort(id);
+      running.fail(
+        new SensoriumError('shutting_down', 'The engine was shut down before the answer was complete.'),
+      );
+    }
+    await this.native.close();
+  }
+
+  private waitUntilIdle(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, graceMs);
+      this.onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+export function promptTooLong(numTokens: number, maxModelLen: number): SensoriumError {
+  const message =
+    `The prompt has ${numTokens} tokens; this model takes at most ${maxModelLen - 1} and needs room for one more. ` +
+    'Media count with the tokens they become.';
+  return new SensoriumError('prompt_too_long', message, { param: 'prompt' });
+}
+
+function cancelled(signal: AbortSignal | undefined): SensoriumError {
+  const reason: unknown = signal?.reason;
+  if (reason instanceof SensoriumError) return reason;
+  if (reason instanceof Error && reason.name === 'TimeoutError') {
+    return new SensoriumError('request_timeout', 'The request took too long.', { cause: reason });
+  }
+  return new SensoriumError('request_cancelled', 'The request was cancelled.', { cause: reason });
+}
+
+/** Throws `request_cancelled` (or `request_timeout`) when the signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw cancelled(signal);
+}
+
+function toNativeRequest(id: number, request: GenerationRequest, sampling: ResolvedSampling): NativeRequest {
+  return {
+    id,
+    promptIds: request.prompt.promptIds,
+    media: request.prompt.media.map(({ item, runs, isInterleavedWithAudio }) => ({
+      key: item.key,
+      media: item.media,
+      runs,
+      isInterleavedWithAudio,
+    })),
+    sampling: sampling.native,
+    cacheSalt: request.cacheSalt,
+  };
+}
