@@ -1,0 +1,128 @@
+import { parseMessages } from '../chat/parts.js';
+import { SensoriumError } from '../errors.js';
+import type { MediaRules } from '../llm/types.js';
+import {
+  mediaProperties,
+  streamProperties,
+  toMediaOptions,
+  toStreamFields,
+  type GenerationBody,
+  type WireMediaOptions,
+  type WireStream,
+} from './common.js';
+import { MAX_LOGPROBS, samplingProperties, toSamplingOptions, type WireSampling } from './sampling.js';
+import type { ChatMessage, ChatOptions, SamplingOptions } from './types.js';
+import { bodyChecker, refuseUnsupported, type JsonObject } from './validate.js';
+
+export interface ChatCompletionRequest extends GenerationBody {
+  messages: ChatMessage[];
+  options: ChatOptions;
+}
+
+/** Fields that decide how messages become a prompt; `/tokenize` takes them too. */
+export interface WireChat extends WireMediaOptions {
+  messages: unknown[];
+  tools?: unknown[];
+  chat_template?: unknown;
+  chat_template_kwargs?: Record<string, unknown>;
+  add_generation_prompt?: boolean;
+  continue_final_message?: boolean;
+}
+
+interface WireChatCompletion extends WireChat, WireSampling, WireStream {
+  max_completion_tokens?: number;
+  logprobs?: boolean;
+  top_logprobs?: number;
+}
+
+export const chatProperties = {
+  messages: { type: 'array', minItems: 1, maxItems: 4096 },
+  tools: { type: 'array', maxItems: 128, items: { type: 'object' } },
+  chat_template_kwargs: { type: 'object', maxProperties: 64 },
+  add_generation_prompt: { type: 'boolean' },
+  continue_final_message: { type: 'boolean' },
+  ...mediaProperties,
+};
+
+const checkBody = bodyChecker<WireChatCompletion>(
+  {
+    ...chatProperties,
+    ...samplingProperties,
+    ...streamProperties,
+    max_completion_tokens: samplingProperties.max_tokens,
+    logprobs: { type: 'boolean' },
+    top_logprobs: { type: 'integer', minimum: 0, maximum: MAX_LOGPROBS },
+  },
+  ['messages'],
+);
+
+const isTrue = (value: unknown): boolean => value === true;
+const isPresent = (): boolean => true;
+
+const UNSUPPORTED: Record<string, (value: unknown) => boolean> = {
+  response_format: (value) => (value as JsonObject)['type'] !== 'text',
+  tool_choice: (value) => value !== 'auto' && value !== 'none',
+  functions: isPresent,
+  modalities: (value) => !Array.isArray(value) || value.some((modality) => modality !== 'text'),
+  audio: isPresent,
+  echo: isTrue,
+  use_beam_search: isTrue,
+  prompt_logprobs: isPresent,
+  structured_outputs: isPresent,
+  allowed_token_ids: isPresent,
+  bad_words: (value) => !Array.isArray(value) || value.length > 0,
+};
+
+/** The chat options of a checked body; refuses templates that come with the request. */
+export function toChatOptions(body: WireChat): ChatOptions {
+  if (body.chat_template !== undefined) {
+    throw new SensoriumError('invalid_value', "'chat_template' is not accepted in a request; start the server with it.", {
+      param: 'chat_template',
+    });
+  }
+  for (const key of ['chat_template', 'tokenize']) {
+    if (body.chat_template_kwargs === undefined || !Object.hasOwn(body.chat_template_kwargs, key)) continue;
+    throw new SensoriumError('invalid_value', `'chat_template_kwargs' must not set '${key}'.`, {
+      param: `chat_template_kwargs.${key}`,
+    });
+  }
+  if (body.add_generation_prompt === true && body.continue_final_message === true) {
+    throw new SensoriumError(
+      'invalid_value',
+      "'add_generation_prompt' and 'continue_final_message' cannot both be true.",
+      { param: 'continue_final_message' },
+    );
+  }
+  return {
+    chatTemplateKwargs: body.chat_template_kwargs,
+    continueFinalMessage: body.continue_final_message,
+    addGenerationPrompt: body.add_generation_prompt ?? body.continue_final_message !== true,
+    tools: body.tools,
+    ...toMediaOptions(body),
+  };
+}
+
+function toSampling(body: WireChatCompletion): SamplingOptions {
+  const { logprobs = false, top_logprobs: topLogprobs } = body;
+  if (topLogprobs !== undefined && !logprobs) {
+    throw new SensoriumError('invalid_value', "'top_logprobs' is only allowed with 'logprobs': true.", {
+      param: 'top_logprobs',
+    });
+  }
+  return {
+    ...toSamplingOptions(body, body.max_completion_tokens ?? body.max_tokens),
+    logprobs: logprobs ? (topLogprobs ?? 0) : undefined,
+  };
+}
+
+/** Checks the body of POST /v1/chat/completions. */
+export function parseChatCompletion(body: unknown, rules: MediaRules): ChatCompletionRequest {
+  const wire = checkBody(body);
+  refuseUnsupported(wire as unknown as JsonObject, UNSUPPORTED);
+  return {
+    ...toStreamFields(wire),
+    sampling: toSampling(wire),
+    options: toChatOptions(wire),
+    messages: parseMessages(wire.messages, { rules, isStrict: true }).messages,
+  };
+}

@@ -1,0 +1,77 @@
+import { SensoriumError } from '../errors.js';
+import type { MediaOptions } from '../media/types.js';
+import type { SamplingOptions } from './types.js';
+
+/** What the two generation routes have in common after checking. */
+export interface GenerationBody {
+  /** Absent: the served model. */
+  model?: string | undefined;
+  sampling: SamplingOptions;
+  isStream: boolean;
+  /** A last stream event with the usage. */
+  hasUsageEvent: boolean;
+  /** Usage in every stream event. */
+  hasContinuousUsage: boolean;
+  returnTokenIds: boolean;
+  /** Chosen by the client to share caches only with requests that carry the same one. */
+  cacheSalt?: string | undefined;
+}
+
+export interface WireStream {
+  model?: string;
+  stream?: boolean;
+  stream_options?: { include_usage?: boolean | null; continuous_usage_stats?: boolean | null };
+  return_token_ids?: boolean;
+  cache_salt?: string;
+}
+
+export interface WireMediaOptions {
+  mm_processor_kwargs?: Record<string, unknown>;
+  media_io_kwargs?: MediaOptions['mediaIoKwargs'];
+}
+
+const flag = { type: 'boolean' };
+
+export const streamProperties: Record<keyof WireStream, Record<string, unknown>> = {
+  model: { type: 'string' },
+  stream: flag,
+  stream_options: {
+    type: 'object',
+    properties: {
+      include_usage: { type: 'boolean', nullable: true },
+      continuous_usage_stats: { type: 'boolean', nullable: true },
+    },
+  },
+  return_token_ids: flag,
+  cache_salt: { type: 'string', minLength: 1, maxLength: 256 },
+};
+
+export const mediaProperties: Record<keyof WireMediaOptions, Record<string, unknown>> = {
+  mm_processor_kwargs: { type: 'object', maxProperties: 64 },
+  media_io_kwargs: {
+    type: 'object',
+    maxProperties: 16,
+    properties: { image: { type: 'object' }, video: { type: 'object' }, audio: { type: 'object' } },
+  },
+};
+
+export function toMediaOptions(body: WireMediaOptions): MediaOptions {
+  return { mmProcessorKwargs: body.mm_processor_kwargs, mediaIoKwargs: body.media_io_kwargs };
+}
+
+export function toStreamFields(body: WireStream): Omit<GenerationBody, 'sampling'> {
+  const isStream = body.stream ?? false;
+  if (body.stream_options !== undefined && !isStream) {
+    throw new SensoriumError('invalid_value', "'stream_options' is only allowed with 'stream': true.", {
+      param: 'stream_options',
+    });
+  }
+  return {
+    model: body.model,
+    isStream,
+    hasUsageEvent: body.stream_options?.include_usage ?? false,
+    hasContinuousUsage: body.stream_options?.continuous_usage_stats ?? false,
+    returnTokenIds: body.return_token_ids ?? false,
+    cacheSalt: body.cache_salt,
+  };
+}
