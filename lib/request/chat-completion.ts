@@ -76,9 +76,13 @@ const UNSUPPORTED: Record<string, (value: unknown) => boolean> = {
 /** The chat options of a checked body; refuses templates that come with the request. */
 export function toChatOptions(body: WireChat): ChatOptions {
   if (body.chat_template !== undefined) {
-    throw new SensoriumError('invalid_value', "'chat_template' is not accepted in a request; start the server with it.", {
-      param: 'chat_template',
-    });
+    throw new SensoriumError(
+      'invalid_value',
+      "'chat_template' is not accepted in a request; start the server with it.",
+      {
+        param: 'chat_template',
+      },
+    );
   }
   for (const key of ['chat_template', 'tokenize']) {
     if (body.chat_template_kwargs === undefined || !Object.hasOwn(body.chat_template_kwargs, key)) continue;

@@ -1,6 +1,12 @@
 import { SensoriumError } from '../errors.js';
 import { streamProperties, toStreamFields, type GenerationBody, type WireStream } from './common.js';
-import { MAX_CHOICES, MAX_LOGPROBS, samplingProperties, toSamplingOptions, type WireSampling } from './sampling.js';
+import {
+  MAX_CHOICES,
+  MAX_LOGPROBS,
+  samplingProperties,
+  toSamplingOptions,
+  type WireSampling,
+} from './sampling.js';
 import { bodyChecker, refuseUnsupported, type JsonObject } from './validate.js';
 
 /** A text, or token ids. */
@@ -53,9 +59,12 @@ export function checkTokenIds(ids: unknown[], param: string): number[] {
 
 function toPrompt(value: unknown, param: string): Prompt {
   if (typeof value !== 'string' && !Array.isArray(value)) {
-    throw new SensoriumError('invalid_type', `'${param}' must be a string or a list of token ids.`, { param });
+    throw new SensoriumError('invalid_type', `'${param}' must be a string or a list of token ids.`, {
+      param,
+    });
   }
-  if (value.length === 0) throw new SensoriumError('prompt_empty', `'${param}' must not be empty.`, { param });
+  if (value.length === 0)
+    throw new SensoriumError('prompt_empty', `'${param}' must not be empty.`, { param });
   return typeof value === 'string' ? value : checkTokenIds(value, param);
 }
 
@@ -72,9 +81,13 @@ export function parseCompletion(body: unknown): CompletionRequest {
   const prompts = toPrompts(wire.prompt);
   const numChoices = prompts.length * (wire.n ?? 1);
   if (numChoices > MAX_CHOICES) {
-    throw new SensoriumError('invalid_value', `A request may ask for at most ${MAX_CHOICES} answers, not ${numChoices}.`, {
-      param: 'prompt',
-    });
+    throw new SensoriumError(
+      'invalid_value',
+      `A request may ask for at most ${MAX_CHOICES} answers, not ${numChoices}.`,
+      {
+        param: 'prompt',
+      },
+    );
   }
   return {
     ...toStreamFields(wire),

@@ -54,7 +54,11 @@ export const samplingProperties: Record<keyof WireSampling, Record<string, unkno
     maxItems: 64,
     items: stopString,
   },
-  stop_token_ids: { type: 'array', maxItems: 256, items: { type: 'integer', minimum: 0, maximum: MAX_INT32 } },
+  stop_token_ids: {
+    type: 'array',
+    maxItems: 256,
+    items: { type: 'integer', minimum: 0, maximum: MAX_INT32 },
+  },
   include_stop_str_in_output: { type: 'boolean' },
   ignore_eos: { type: 'boolean' },
   skip_special_tokens: { type: 'boolean' },

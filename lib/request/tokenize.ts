@@ -8,8 +8,7 @@ import type { ChatMessage, ChatOptions } from './types.js';
 import { bodyChecker } from './validate.js';
 
 export type TokenizeRequest = { model?: string | undefined; cacheSalt?: string | undefined } & (
-  | { prompt: string; addSpecialTokens: boolean }
-  | { messages: ChatMessage[]; options: ChatOptions }
+  { prompt: string; addSpecialTokens: boolean } | { messages: ChatMessage[]; options: ChatOptions }
 );
 
 export interface DetokenizeRequest {
@@ -21,18 +20,27 @@ const { model, cache_salt } = streamProperties;
 
 const checkTokenize = bodyChecker<
   Partial<WireChat> & { model?: string; cache_salt?: string; prompt?: string; add_special_tokens?: boolean }
->({ ...chatProperties, model, cache_salt, prompt: { type: 'string' }, add_special_tokens: { type: 'boolean' } });
+>({
+  ...chatProperties,
+  model,
+  cache_salt,
+  prompt: { type: 'string' },
+  add_special_tokens: { type: 'boolean' },
+});
 
-const checkDetokenize = bodyChecker<{ model?: string; tokens: unknown[] }>({ model, tokens: { type: 'array' } }, [
-  'tokens',
-]);
+const checkDetokenize = bodyChecker<{ model?: string; tokens: unknown[] }>(
+  { model, tokens: { type: 'array' } },
+  ['tokens'],
+);
 
 /** Checks the body of POST /tokenize: a prompt or messages. */
 export function parseTokenize(body: unknown, rules: MediaRules): TokenizeRequest {
   const wire = checkTokenize(body);
   const common = { model: wire.model, cacheSalt: wire.cache_salt };
   if (wire.prompt !== undefined && wire.messages !== undefined) {
-    throw new SensoriumError('invalid_value', "Give either 'prompt' or 'messages', not both.", { param: 'prompt' });
+    throw new SensoriumError('invalid_value', "Give either 'prompt' or 'messages', not both.", {
+      param: 'prompt',
+    });
   }
   if (wire.prompt !== undefined) {
     return { ...common, prompt: wire.prompt, addSpecialTokens: wire.add_special_tokens ?? true };

@@ -2,7 +2,13 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { SensoriumError } from '../errors.js';
 
 // strictNumbers refuses Infinity, which JSON.parse makes of 1e999; coercion stays off.
-const ajv = new Ajv({ allErrors: false, coerceTypes: false, strictNumbers: true, verbose: true, allowUnionTypes: true });
+const ajv = new Ajv({
+  allErrors: false,
+  coerceTypes: false,
+  strictNumbers: true,
+  verbose: true,
+  allowUnionTypes: true,
+});
 
 export type JsonObject = Record<string, unknown>;
 type Schema = Record<string, unknown>;
@@ -12,7 +18,10 @@ function pathOf(error: ErrorObject): string {
   const steps = error.instancePath.split('/').slice(1);
   return steps
     .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .reduce((path, step) => (/^\d+$/.test(step) ? `${path}[${step}]` : path === '' ? step : `${path}.${step}`), '');
+    .reduce(
+      (path, step) => (/^\d+$/.test(step) ? `${path}[${step}]` : path === '' ? step : `${path}.${step}`),
+      '',
+    );
 }
 
 const TYPE_NAMES: Record<string, string> = {
@@ -76,7 +85,9 @@ function toError(error: ErrorObject): SensoriumError {
   const param = path === '' ? undefined : path;
   const subject = param === undefined ? 'The request body' : `'${param}'`;
   if (error.keyword === 'type') {
-    return new SensoriumError('invalid_type', `${subject} must be ${describeTypes(error.schema)}.`, { param });
+    return new SensoriumError('invalid_type', `${subject} must be ${describeTypes(error.schema)}.`, {
+      param,
+    });
   }
   return new SensoriumError('invalid_value', `${subject} ${describeValue(error)}.`, { param });
 }
@@ -90,7 +101,10 @@ function withoutNulls(body: JsonObject): JsonObject {
  * A checker of request bodies. It returns the body without its null fields, or throws `missing_field`, `invalid_type` or
  * `invalid_value` with the field's path. The schema must describe exactly `T`.
  */
-export function bodyChecker<T>(properties: Record<string, Schema>, required: string[] = []): (body: unknown) => T {
+export function bodyChecker<T>(
+  properties: Record<string, Schema>,
+  required: string[] = [],
+): (body: unknown) => T {
   const check: ValidateFunction = ajv.compile({ type: 'object', properties, required });
   return (body) => {
     const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
@@ -101,10 +115,15 @@ export function bodyChecker<T>(properties: Record<string, Schema>, required: str
 }
 
 /** Throws `not_supported` when a known field asks for something this server does not do. */
-export function refuseUnsupported(body: JsonObject, rules: Record<string, (value: unknown) => boolean>): void {
+export function refuseUnsupported(
+  body: JsonObject,
+  rules: Record<string, (value: unknown) => boolean>,
+): void {
   for (const [field, isUnsupported] of Object.entries(rules)) {
     const value = body[field];
     if (value === undefined || value === null || !isUnsupported(value)) continue;
-    throw new SensoriumError('not_supported', `'${field}' with this value is not supported.`, { param: field });
+    throw new SensoriumError('not_supported', `'${field}' with this value is not supported.`, {
+      param: field,
+    });
   }
 }

@@ -1,0 +1,79 @@
+import type { IncomingMessage } from 'node:http';
+import { SensoriumError } from '../errors.js';
+import type { NodeRequest } from './types.js';
+
+const MEBIBYTE = 2 ** 20;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function checkHeaders(request: IncomingMessage): void {
+  const contentType = request.headers['content-type'] ?? '';
+  if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType.trim())) {
+    throw new SensoriumError(
+      'unsupported_content_type',
+      `The body must be JSON: send 'Content-Type: application/json', not '${contentType.slice(0, 100)}'.`,
+    );
+  }
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') {
+    throw new SensoriumError('unsupported_content_type', 'Compressed request bodies are not accepted.');
+  }
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? 'it does not parse' : 'it is not UTF-8';
+    throw new SensoriumError('invalid_json', `The body is not valid JSON: ${reason}.`, { cause: error });
+  }
+}
+
+/** Reads JSON bodies under a cap for each and a budget for all that are in memory at once. */
+export class BodyReader {
+  readonly #maxBytes: number;
+  readonly #maxInFlightBytes: number;
+  #inFlightBytes = 0;
+
+  constructor(maxBodyMb: number, maxInFlightMb: number) {
+    this.#maxBytes = Math.floor(maxBodyMb * MEBIBYTE);
+    this.#maxInFlightBytes = Math.max(this.#maxBytes, Math.floor(maxInFlightMb * MEBIBYTE));
+  }
+
+  /** The parsed body; counted against the cap while it streams in. */
+  async readJson(request: NodeRequest): Promise<unknown> {
+    if (request.body !== undefined) return request.body;
+    checkHeaders(request);
+    const declared = Number(request.headers['content-length'] ?? 0);
+    if (declared > this.#maxBytes) throw this.#tooLarge();
+    return parseJson(await this.#readBytes(request));
+  }
+
+  async #readBytes(request: IncomingMessage): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    let numBytes = 0;
+    try {
+      for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+        numBytes += chunk.length;
+        this.#inFlightBytes += chunk.length;
+        if (numBytes > this.#maxBytes) throw this.#tooLarge();
+        if (this.#inFlightBytes > this.#maxInFlightBytes) {
+          throw new SensoriumError('rate_limited', 'Too many large request bodies at once; try again soon.');
+        }
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks, numBytes);
+    } catch (error) {
+      if (error instanceof SensoriumError) throw error;
+      throw new SensoriumError('request_cancelled', 'The client left before the body was complete.', {
+        cause: error,
+      });
+    } finally {
+      this.#inFlightBytes -= numBytes;
+    }
+  }
+
+  #tooLarge(): SensoriumError {
+    const megabytes = Number((this.#maxBytes / MEBIBYTE).toFixed(3));
+    return new SensoriumError('body_too_large', `The body is larger than ${megabytes} MiB (--max-body-mb).`);
+  }
+}

@@ -1,0 +1,141 @@
+import { SensoriumError, toSensoriumError } from '../errors.js';
+import { requestIdOf } from './request-id.js';
+import type { NodeRequest, NodeResponse, Route, ServerContext } from './types.js';
+
+/** How long, and how much of, an unwanted request body is read away so that the client sees the answer. */
+const LINGER_MS = 5_000;
+const LINGER_BYTES = 2 ** 28;
+
+/** One request and its answer. */
+export class Exchange {
+  readonly requestId: string;
+  /** Aborts when the client leaves before the answer is complete. */
+  readonly signal: AbortSignal;
+  /** Names the API key's holder; empty without keys. */
+  tenant = '';
+
+  constructor(
+    readonly context: ServerContext,
+    readonly request: NodeRequest,
+    readonly response: NodeResponse,
+  ) {
+    const controller = new AbortController();
+    this.signal = controller.signal;
+    this.requestId = requestIdOf(request);
+    response.setHeader('x-request-id', this.requestId);
+    response.on('close', () => {
+      if (!response.writableFinished) controller.abort();
+    });
+    response.on('error', () => controller.abort());
+  }
+
+  readJson(): Promise<unknown> {
+    return this.context.bodies.readJson(this.request);
+  }
+
+  sendJson(status: number, body: unknown): void {
+    this.sendText(status, 'application/json; charset=utf-8', JSON.stringify(body));
+  }
+
+  sendText(status: number, contentType: string, text: string): void {
+    const bytes = Buffer.from(text);
+    this.response.writeHead(status, { 'content-type': contentType, 'content-length': bytes.length });
+    this.response.end(this.request.method === 'HEAD' ? undefined : bytes);
+  }
+
+  /** Answers with the error's envelope; when the answer has already begun, ends the connection. */
+  sendError(error: SensoriumError): void {
+    const { request, response } = this;
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    if (error.status === 401) response.setHeader('www-authenticate', 'Bearer');
+    if (error.status === 429 || error.status === 503) response.setHeader('retry-after', '1');
+    if (request.complete || request.method === 'GET' || request.method === 'HEAD') {
+      this.sendJson(error.status, error.toBody());
+      return;
+    }
+    this.#sendBeforeBodyEnds(error);
+  }
+
+  /**
+   * The answer comes before the body was read. Closing at once would reset the connection under a client that still
+   * writes and lose the answer, so the rest is read away within bounds first.
+   */
+  #sendBeforeBodyEnds(error: SensoriumError): void {
+    const { request, response } = this;
+    const bytes = Buffer.from(JSON.stringify(error.toBody()));
+    response.writeHead(error.status, {
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': bytes.length,
+      connection: 'close',
+    });
+    response.write(bytes);
+    let numBytes = 0;
+    const finish = (): void => {
+      clearTimeout(timer);
+      response.end();
+    };
+    const timer = setTimeout(finish, LINGER_MS);
+    request.on('data', (chunk: Buffer) => {
+      numBytes += chunk.length;
+      if (numBytes > LINGER_BYTES) finish();
+    });
+    request.once('end', finish).once('close', finish).once('error', finish);
+    request.resume();
+  }
+}
+
+function checkDraining(context: ServerContext, route: Route): void {
+  if (!context.isDraining || route.isServedWhileDraining === true) return;
+  throw new SensoriumError('shutting_down', 'The server is shutting down and takes no new requests.');
+}
+
+/** Runs one route: key, drain state, handler; every error becomes an envelope, every request is counted and logged. */
+export async function runExchange(
+  context: ServerContext,
+  route: Route,
+  request: NodeRequest,
+  response: NodeResponse,
+): Promise<void> {
+  const startMs = performance.now();
+  const exchange = new Exchange(context, request, response);
+  let failure: SensoriumError | undefined;
+  context.numActive++;
+  try {
+    if (context.isDraining) response.setHeader('connection', 'close');
+    if (route.isOpen !== true) exchange.tenant = context.auth.check(request);
+    checkDraining(context, route);
+    await route.handle(exchange);
+  } catch (error) {
+    failure = toSensoriumError(error);
+    exchange.sendError(failure);
+  } finally {
+    context.numActive--;
+    if (context.numActive === 0) context.onIdle?.();
+  }
+  report(exchange, route, performance.now() - startMs, failure);
+}
+
+function report(
+  exchange: Exchange,
+  route: Route,
+  durationMs: number,
+  failure: SensoriumError | undefined,
+): void {
+  const { context, request, response, requestId } = exchange;
+  const status = failure?.status ?? response.statusCode;
+  context.metrics.countRequest(route.path, status);
+  const fields = {
+    requestId,
+    method: request.method,
+    path: route.path,
+    status,
+    durationMs: Math.round(durationMs),
+  };
+  if (failure === undefined) context.log.info(fields, 'request');
+  else if (failure.status >= 500)
+    context.log.error({ ...fields, code: failure.code, err: failure }, failure.message);
+  else context.log.info({ ...fields, code: failure.code, param: failure.param }, failure.message);
+}

@@ -1,0 +1,19 @@
+import { chatCompletions } from './routes/chat-completions.js';
+import { completions } from './routes/completions.js';
+import { modelByName, models } from './routes/models.js';
+import { health, metrics, version } from './routes/operations.js';
+import { detokenize, tokenize } from './routes/tokenize.js';
+import type { Route } from './types.js';
+
+/** Every route there is. */
+export const ROUTES: readonly Route[] = [
+  chatCompletions,
+  completions,
+  models,
+  modelByName,
+  tokenize,
+  detokenize,
+  health,
+  version,
+  metrics,
+];
