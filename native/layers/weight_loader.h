@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backend/backend.h"
+#include "weights/checkpoint.h"
+
+namespace sensorium {
+
+/// One matrix of a checkpoint, as a layer names it: `name`.weight [out_features, in_features] and maybe `name`.bias.
+struct LinearSlice {
+  std::string_view name;
+  int64_t out_features = 0;
+  bool has_bias = false;
+};
+
+/// Reads a layer's tensors from a checkpoint under a name prefix and packs them for a backend, one matrix at a time:
+/// pages of the mapped file are given back as soon as their tensors are packed.
+/// All methods throw kInvalidCheckpoint (file, tensor, expectation) on missing, misshapen or non-float tensors.
+class WeightLoader {
+ public:
+  /// Called with the bytes read so far and the bytes of all tensors.
+  using Progress = std::function<void(size_t done_bytes, size_t total_bytes)>;
+
+  /// Sums over all scopes of one loading.
+  struct Totals {
+    int64_t num_parameters = 0;
+    size_t resident_bytes = 0;
+  };
+
+  WeightLoader(const Checkpoint& checkpoint, Backend& backend, Progress progress);
+
+  /// A loader for the tensors under `name` + ".", or `name` + "." + `index` + ".".
+  WeightLoader scope(std::string_view name) const;
+  WeightLoader scope(std::string_view name, int64_t index) const;
+
+  Backend& backend() const { return backend_; }
+  const Totals& totals() const { return *totals_; }
+  bool has(std::string_view name) const;
+
+  /// A small parameter (norm weight, bias) as float32.
+  Tensor vector(std::string_view name, int64_t size);
+  /// Slices stacked along rows.
+  std::unique_ptr<PackedMatrix> matrix(std::span<const LinearSlice> slices, int64_t in_features);
+  /// gate and up, packed so that a linear yields activation(gate) * up.
+  std::unique_ptr<PackedMatrix> gated_matrix(const LinearSlice& gate, const LinearSlice& up, int64_t in_features);
+  /// A convolution kernel without bias [out, ...] as the matrix [out, product of the rest].
+  std::unique_ptr<PackedMatrix> flattened_kernel(std::string_view name, const Shape& shape);
+  /// A kernel over time [out, in, width] with bias as the matrix [out, width * in], for time-major rows.
+  std::unique_ptr<PackedMatrix> time_kernel(std::string_view name, int64_t out, int64_t in, int64_t width);
+  /// An embedding table or a head: the tensor `name` itself, without bias.
+  std::unique_ptr<PackedMatrix> table(std::string_view name, int64_t rows, int64_t cols);
+
+ private:
+  struct Source {
+    std::string name;
+    TensorView view;
+  };
+
+  Source read(std::string_view name, const Shape& shape);
+  WeightSlice read_slice(const LinearSlice& slice, int64_t in_features, std::vector<Source>& sources);
+  std::unique_ptr<PackedMatrix> finish(std::unique_ptr<PackedMatrix> packed, const std::vector<Source>& sources);
+  void finish(const std::vector<Source>& sources);
+
+  const Checkpoint& checkpoint_;
+  Backend& backend_;
+  Progress progress_;
+  std::string prefix_;
+  std::shared_ptr<Totals> totals_;
+};
+
+}  // namespace sensorium

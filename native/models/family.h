@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "layers/weight_loader.h"
+#include "models/config_section.h"
+#include "models/model.h"
+#include "models/text/text_config.h"
+
+namespace sensorium {
+
+/// A checkpoint about to be loaded: its config.json and its tensors under normalised names.
+struct LoadRequest {
+  const ConfigSection& config;
+  WeightLoader& loader;
+  ModelInfo info;  ///< architecture and family are set; the family fills in the rest
+};
+
+/// One line of the registry.
+struct ModelFamily {
+  std::string_view name;
+  std::vector<std::string_view> architectures;  ///< values of config.json's architectures[0]
+  std::vector<std::string_view> model_types;    ///< values of model_type, where there are no architectures
+  std::unique_ptr<Model> (*load)(LoadRequest request);
+};
+
+// One a family, in its folder. Each throws kInvalidCheckpoint or kUnsupportedArchitecture.
+std::unique_ptr<Model> load_qwen2(LoadRequest request);
+
+/// Fills in what follows from the language model's config and the loader's totals.
+ModelInfo finish_info(ModelInfo info, const TextConfig& config, const WeightLoader& loader);
+
+}  // namespace sensorium

@@ -1,0 +1,97 @@
+#include <algorithm>
+
+#include "core/error.h"
+#include "models/family.h"
+#include "models/tensor_names.h"
+
+namespace sensorium {
+namespace {
+
+const std::vector<ModelFamily>& families() {
+  static const std::vector<ModelFamily> all{
+      {"qwen2", {"Qwen2ForCausalLM"}, {"qwen2"}, load_qwen2},
+  };
+  return all;
+}
+
+bool contains(const std::vector<std::string_view>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+[[noreturn]] void refuse(const std::string& found) {
+  std::string supported;
+  for (const std::string& name : supported_architectures()) supported += (supported.empty() ? "" : ", ") + name;
+  throw Error(ErrorCode::kUnsupportedArchitecture, found + " is not supported (supported: " + supported + ")");
+}
+
+/// The family that architectures[0] names, or model_type where there are no architectures.
+std::pair<const ModelFamily*, std::string> find_family(const ConfigSection& config) {
+  const std::vector<std::string> architectures = config.texts("architectures");
+  const std::string model_type = config.text({"model_type"}, "");
+  for (const ModelFamily& family : families()) {
+    if (architectures.empty() ? contains(family.model_types, model_type) : contains(family.architectures, architectures[0])) {
+      return {&family, architectures.empty() ? std::string(family.architectures.front()) : architectures[0]};
+    }
+  }
+  if (architectures.empty()) refuse("model_type \"" + model_type + "\"");
+  refuse("architecture " + architectures[0]);
+}
+
+void refuse_quantization(const ConfigSection& config) {
+  for (const ConfigSection& section : {config, config.section("text_config"), config.section("thinker_config")}) {
+    if (!section.has("quantization_config")) continue;
+    section.fail_unsupported("quantization_config",
+                             "quantised checkpoints are not supported; use the float32, bfloat16 or "
+                             "float16 checkpoint of this model");
+  }
+}
+
+/// A tensor of a part that was loaded, yet not asked for: the config does not describe this file.
+void refuse_leftovers(const Checkpoint& checkpoint, const std::filesystem::path& folder) {
+  for (const std::string& name : checkpoint.unread()) {
+    if (name.starts_with("model.") || name.starts_with("visual.") || name.starts_with("audio_tower.")) {
+      throw Error(ErrorCode::kInvalidCheckpoint, folder.string() + ": tensor " + name +
+                                                     " does not belong to the model that "
+                                                     "config.json describes");
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> supported_architectures() {
+  std::vector<std::string> names;
+  for (const ModelFamily& family : families())
+    names.insert(names.end(), family.architectures.begin(), family.architectures.end());
+  return names;
+}
+
+std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& backend, const LoadProgress& progress) {
+  const ConfigSection config = ConfigSection::read(folder);
+  const auto [family, architecture] = find_family(config);
+  refuse_quantization(config);
+  const Checkpoint checkpoint = Checkpoint::open(folder, normalized_tensor_name);
+  WeightLoader loader(checkpoint, backend, progress);
+  ModelInfo info;
+  info.architecture = architecture;
+  info.family = family->name;
+  std::unique_ptr<Model> model = family->load({config, loader, std::move(info)});
+  refuse_leftovers(checkpoint, folder);
+  if (progress) progress(checkpoint.total_bytes(), checkpoint.total_bytes());
+  return model;
+}
+
+ModelInfo finish_info(ModelInfo info, const TextConfig& config, const WeightLoader& loader) {
+  info.vocab_size = config.vocab_size;
+  info.hidden_size = config.hidden_size;
+  info.embedding_width = config.hidden_size;
+  info.num_layers = config.num_layers;
+  info.num_kv_heads = config.heads.num_kv_heads;
+  info.head_dim = config.heads.head_dim;
+  info.max_position_embeddings = config.max_position_embeddings;
+  info.num_parameters = loader.totals().num_parameters;
+  info.weight_bytes = loader.totals().resident_bytes;
+  return info;
+}
+
+}  // namespace sensorium
