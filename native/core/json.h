@@ -11,7 +11,8 @@
 
 namespace sensorium {
 
-/// A parsed JSON value. The parser is strict (RFC 8259), bounds its depth (64) and rejects duplicate keys.
+/// A parsed JSON value. The parser is strict (RFC 8259, well-formed UTF-8 and surrogate pairs), bounds its depth (64) and its
+/// number of values (4 Mi), and rejects duplicate keys.
 class Json {
  public:
   using Array = std::vector<Json>;

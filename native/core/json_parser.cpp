@@ -11,6 +11,7 @@ namespace sensorium {
 namespace {
 
 constexpr int kMaxDepth = 64;
+constexpr size_t kMaxValues = size_t{4} << 20;  // what a small text may not expand beyond
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -101,6 +102,7 @@ class JsonParser {
 
   Json parse_value(int depth) {
     if (depth > kMaxDepth) fail("nested more than " + std::to_string(kMaxDepth) + " deep");
+    if (++num_values_ > kMaxValues) fail("more than " + std::to_string(kMaxValues) + " values");
     skip_space();
     if (position_ == text_.size()) fail("unexpected end");
     Json json;
@@ -264,6 +266,7 @@ class JsonParser {
 
   std::string_view text_;
   size_t position_ = 0;
+  size_t num_values_ = 0;
 };
 
 Json Json::parse(std::string_view text) { return JsonParser(text).parse_document(); }
