@@ -1,0 +1,96 @@
+import { SensoriumError } from '../errors.js';
+import { abortReason, throwIfAborted } from './failure.js';
+
+const DEFAULT_MAX_WAIT_MS = 30_000;
+const DEFAULT_MAX_WAITERS = 1024;
+
+/** A share of the budget; `release` gives back what is left of it, once. */
+export interface ByteLease {
+  readonly numBytes: number;
+  /** Gives back all but `numBytes`. */
+  shrink(numBytes: number): void;
+  release(): void;
+}
+
+interface Waiter {
+  numBytes: number;
+  admit: () => void;
+}
+
+/** Bytes that may be in use at once over all requests. First come, first served; waiting is bounded. */
+export class ByteBudget {
+  private used = 0;
+  private readonly waiters: Waiter[] = [];
+
+  constructor(
+    readonly capacityBytes: number,
+    private readonly limits: { maxWaitMs?: number; maxWaiters?: number } = {},
+  ) {}
+
+  get usedBytes(): number {
+    return this.used;
+  }
+
+  /** A lease of `numBytes`, capped at the whole budget. Throws `rate_limited` when it is not free in time. */
+  async acquire(numBytes: number, signal?: AbortSignal): Promise<ByteLease> {
+    throwIfAborted(signal);
+    const wanted = Math.min(Math.max(0, Math.ceil(numBytes)), this.capacityBytes);
+    if (this.waiters.length > 0 || this.used + wanted > this.capacityBytes) await this.wait(wanted, signal);
+    else this.used += wanted;
+    return this.createLease(wanted);
+  }
+
+  private wait(numBytes: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.waiters.length >= (this.limits.maxWaiters ?? DEFAULT_MAX_WAITERS)) throw overloaded();
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        settle();
+      };
+      const waiter: Waiter = { numBytes, admit: () => finish(resolve) };
+      const leave = (error: SensoriumError): void => {
+        this.waiters.splice(this.waiters.indexOf(waiter), 1);
+        finish(() => reject(error));
+        this.admitWaiters();
+      };
+      const onAbort = (): void => leave(abortReason(signal as AbortSignal));
+      const timer = setTimeout(() => leave(overloaded()), this.limits.maxWaitMs ?? DEFAULT_MAX_WAIT_MS);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.waiters.push(waiter);
+    });
+  }
+
+  private createLease(numBytes: number): ByteLease {
+    let held = numBytes;
+    const shrink = (target: number): void => {
+      const kept = Math.min(held, Math.max(0, Math.ceil(target)));
+      this.used -= held - kept;
+      held = kept;
+      this.admitWaiters();
+    };
+    return {
+      get numBytes() {
+        return held;
+      },
+      shrink,
+      release: () => shrink(0),
+    };
+  }
+
+  private admitWaiters(): void {
+    for (let first = this.waiters[0]; first !== undefined; first = this.waiters[0]) {
+      if (this.used + first.numBytes > this.capacityBytes) return;
+      this.waiters.shift();
+      this.used += first.numBytes;
+      first.admit();
+    }
+  }
+}
+
+function overloaded(): SensoriumError {
+  return new SensoriumError(
+    'rate_limited',
+    'Too much media is being processed at the moment; try again later.',
+  );
+}

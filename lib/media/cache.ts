@@ -1,0 +1,110 @@
+import type { KeyedItem, ProcessedItem } from '../processors/types.js';
+import { abortReason, throwIfAborted } from './failure.js';
+
+export interface ProcessedItemCacheStats {
+  queries: number;
+  hits: number;
+  evictions: number;
+  numItems: number;
+  bytes: number;
+}
+
+interface Computation {
+  promise: Promise<KeyedItem>;
+  controller: AbortController;
+  numWaiters: number;
+}
+
+/** Processed items by key, least recently used out first, at most `maxBytes`. 0 keeps nothing. */
+export class ProcessedItemCache {
+  private readonly items = new Map<string, KeyedItem>();
+  private readonly computations = new Map<string, Computation>();
+  private bytes = 0;
+  private readonly counters = { queries: 0, hits: 0, evictions: 0 };
+
+  constructor(readonly maxBytes: number) {}
+
+  stats(): ProcessedItemCacheStats {
+    return { ...this.counters, numItems: this.items.size, bytes: this.bytes };
+  }
+
+  /** The item of `key`, now the most recently used; counted as a query. */
+  get(key: string): KeyedItem | undefined {
+    this.counters.queries++;
+    const item = this.items.get(key);
+    if (item === undefined) return undefined;
+    this.counters.hits++;
+    this.items.delete(key);
+    this.items.set(key, item);
+    return item;
+  }
+
+  /**
+   * The item of `key`, made by `compute` where it is not there. Callers that ask for one key at the same time share one
+   * computation; it is cancelled only when all of them have left.
+   */
+  async getOrCompute(
+    key: string,
+    signal: AbortSignal | undefined,
+    compute: (signal: AbortSignal) => Promise<ProcessedItem>,
+  ): Promise<KeyedItem> {
+    throwIfAborted(signal);
+    const cached = this.get(key);
+    if (cached !== undefined) return cached;
+    const computation = this.computations.get(key) ?? this.start(key, compute);
+    computation.numWaiters++;
+    try {
+      return await untilAborted(computation.promise, signal);
+    } finally {
+      computation.numWaiters--;
+      if (computation.numWaiters === 0) this.abandon(key, computation);
+    }
+  }
+
+  clear(): void {
+    this.items.clear();
+    this.bytes = 0;
+  }
+
+  private start(key: string, compute: (signal: AbortSignal) => Promise<ProcessedItem>): Computation {
+    const controller = new AbortController();
+    const promise = compute(controller.signal).then((item) => this.store(key, item));
+    const computation = { promise, controller, numWaiters: 0 };
+    this.computations.set(key, computation);
+    const forget = (): void => {
+      if (this.computations.get(key) === computation) this.computations.delete(key);
+    };
+    promise.then(forget, forget);
+    return computation;
+  }
+
+  private abandon(key: string, computation: Computation): void {
+    if (this.computations.get(key) !== computation) return;
+    this.computations.delete(key);
+    computation.controller.abort();
+  }
+
+  private store(key: string, item: ProcessedItem): KeyedItem {
+    const keyed: KeyedItem = { ...item, key };
+    if (item.sizeBytes > this.maxBytes || this.items.has(key)) return this.items.get(key) ?? keyed;
+    this.items.set(key, keyed);
+    this.bytes += item.sizeBytes;
+    for (const [oldKey, old] of this.items) {
+      if (this.bytes <= this.maxBytes) break;
+      this.items.delete(oldKey);
+      this.bytes -= old.sizeBytes;
+      this.counters.evictions++;
+    }
+    return keyed;
+  }
+}
+
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(abortReason(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    const done = (): void => signal.removeEventListener('abort', onAbort);
+    promise.then(resolve, reject).finally(done);
+  });
+}

@@ -1,0 +1,14 @@
+import type { MediaPolicy } from './types.js';
+
+/** What every decoder is given: limits, the right to memory, and when to stop. */
+export interface DecodeContext {
+  policy: MediaPolicy;
+  signal?: AbortSignal | undefined;
+  /** Waits until `numBytes` of decoded media may be held. Called once a medium, before anything is allocated. */
+  reserve(numBytes: number): Promise<void>;
+}
+
+/** The same limits, for decoders whose memory their caller has reserved already. */
+export function withoutReservation(context: DecodeContext): DecodeContext {
+  return { ...context, reserve: () => Promise.resolve() };
+}

@@ -1,0 +1,67 @@
+import { SensoriumError } from '../errors.js';
+import { invalidMedia, tooLarge } from './failure.js';
+import type {
+  DecodedAudio,
+  DecodedImage,
+  DecodedMedia,
+  DecodedVideo,
+  MediaPolicy,
+  Modality,
+} from './types.js';
+
+/**
+ * Checks media that a caller in process has decoded already: shapes, sizes and the same limits as for encoded media.
+ * Throws `invalid_type`, `invalid_image`, `invalid_video`, `invalid_audio`, `media_too_large`.
+ */
+export function checkDecodedMedia(media: DecodedMedia, modality: Modality, policy: MediaPolicy): void {
+  if (media.kind !== modality) {
+    throw new SensoriumError(
+      'invalid_type',
+      `Decoded ${media.kind} was given where ${modality} was expected.`,
+    );
+  }
+  if (media.kind === 'image') checkImage(media, policy);
+  else if (media.kind === 'video') checkVideo(media, policy);
+  else checkAudio(media, policy);
+}
+
+function checkImage({ data, width, height }: DecodedImage, policy: MediaPolicy): void {
+  checkPixels('image', width, height, [data], policy);
+}
+
+function checkVideo({ frames, width, height, sampledFps }: DecodedVideo, policy: MediaPolicy): void {
+  if (frames.length === 0) throw invalidMedia('video', 'has no frames');
+  if (frames.length > policy.maxVideoFrames) {
+    throw tooLarge('video', `has more than the limit of ${policy.maxVideoFrames} frames`);
+  }
+  checkPixels('video', width, height, frames, policy);
+  if (!Number.isFinite(sampledFps) || sampledFps <= 0) throw invalidMedia('video', 'has no valid frame rate');
+}
+
+function checkPixels(
+  modality: 'image' | 'video',
+  width: number,
+  height: number,
+  frames: Uint8Array[],
+  policy: MediaPolicy,
+): void {
+  const isSize = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
+  if (!isSize) throw invalidMedia(modality, 'has no valid width and height');
+  if (width * height > policy.maxImagePixels) {
+    throw tooLarge(modality, `has more pixels than the limit of ${policy.maxImagePixels}`);
+  }
+  const isRgb = (frame: unknown): boolean =>
+    frame instanceof Uint8Array && frame.length === width * height * 3;
+  if (!frames.every(isRgb)) throw invalidMedia(modality, 'does not hold width x height x 3 bytes of RGB');
+}
+
+function checkAudio({ samples, samplingRate }: DecodedAudio, policy: MediaPolicy): void {
+  if (!(samples instanceof Float32Array) || samples.length === 0)
+    throw invalidMedia('audio', 'has no samples');
+  if (!Number.isInteger(samplingRate) || samplingRate < 1000 || samplingRate > 384_000) {
+    throw invalidMedia('audio', 'has no valid sampling rate');
+  }
+  if (samples.length / samplingRate > policy.maxAudioSeconds) {
+    throw tooLarge('audio', `is longer than the limit of ${policy.maxAudioSeconds} seconds`);
+  }
+}

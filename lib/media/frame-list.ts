@@ -1,0 +1,62 @@
+import type { DecodeContext } from './decode-context.js';
+import { withoutReservation } from './decode-context.js';
+import { invalidMedia } from './failure.js';
+import { decodedImageBytes, decodeImage, readImageHeader } from './image.js';
+import { Limiter } from './limiter.js';
+import type { VideoSettings } from './media-settings.js';
+import type { DecodedVideo } from './types.js';
+import { checkedDecodedBytes } from './video-limits.js';
+import type { SamplingDefaults } from './video-sampling.js';
+
+const MAX_CONCURRENT_FRAMES = 4;
+
+/**
+ * A video given as still pictures, already sampled at `fps`. All must have one size.
+ * Throws `invalid_video`, `media_too_large` and what a picture's own decoding throws.
+ */
+export async function decodeFrameList(
+  pictures: Uint8Array[],
+  fps: number | undefined,
+  settings: VideoSettings,
+  defaults: SamplingDefaults,
+  context: DecodeContext,
+): Promise<DecodedVideo> {
+  if (pictures.length === 0) throw invalidMedia('video', 'has no frames');
+  if (pictures.length > context.policy.maxVideoFrames) {
+    throw invalidMedia('video', `has more than ${context.policy.maxVideoFrames} frames`);
+  }
+  await context.reserve(checkedDecodedBytes(await decodedBytes(pictures, context), context.policy));
+  const limiter = new Limiter(MAX_CONCURRENT_FRAMES);
+  const inner = withoutReservation(context);
+  const frames = await Promise.all(
+    pictures.map((picture) => limiter.run(() => decodeImage(picture, settings, inner))),
+  );
+  const { width, height } = frames[0] as { width: number; height: number };
+  if (frames.some((frame) => frame.width !== width || frame.height !== height)) {
+    throw invalidMedia('video', 'has frames of different sizes');
+  }
+  const sampledFps = settings.fps ?? fps ?? defaults.fps;
+  const total = frames.length;
+  return {
+    kind: 'video',
+    frames: frames.map((frame) => frame.data),
+    width,
+    height,
+    metadata: {
+      fps: sampledFps,
+      totalNumFrames: total,
+      duration: total / sampledFps,
+      framesIndices: [...frames.keys()],
+    },
+    sampledFps,
+  };
+}
+
+async function decodedBytes(pictures: Uint8Array[], { policy }: DecodeContext): Promise<number> {
+  let total = 0;
+  for (const picture of pictures) {
+    total += decodedImageBytes(await readImageHeader(picture, policy));
+    checkedDecodedBytes(total, policy);
+  }
+  return total;
+}

@@ -1,0 +1,193 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, errors as undiciErrors, request, type Dispatcher } from 'undici';
+import { SensoriumError } from '../errors.js';
+import { ByteSink } from './byte-sink.js';
+import { abortReason, throwIfAborted, tooLarge } from './failure.js';
+import { fetchTimeoutMs, maxEncodedBytes } from './policy.js';
+import type { MediaPolicy, Modality } from './types.js';
+import { parseRedirect, UrlGuard, type ResolveHost } from './url-guard.js';
+
+const RETRY_DELAY_MS = 100;
+const MAX_RESPONSE_HEADER_BYTES = 16 * 1024;
+const MAX_CONNECTIONS_PER_HOST = 16;
+const REQUEST_HEADERS = { 'user-agent': 'sensorium', accept: '*/*', 'accept-encoding': 'identity' };
+
+type Response = Dispatcher.ResponseData;
+
+export interface HttpFetchOptions {
+  modality: Modality;
+  signal?: AbortSignal | undefined;
+  /** Called with the declared length, or the cap where none is declared, before the body is read. */
+  onLength?: ((numBytes: number) => Promise<void>) | undefined;
+}
+
+/** Gets media over http(s) under the policy's guards. No proxy of the environment is used. */
+export class HttpFetcher {
+  private readonly guard: UrlGuard;
+  private readonly agent: Agent;
+
+  /** `resolveHost` replaces the system's name lookup. */
+  constructor(
+    private readonly policy: MediaPolicy,
+    resolveHost?: ResolveHost,
+  ) {
+    this.guard = new UrlGuard(policy, resolveHost);
+    this.agent = new Agent({
+      connections: MAX_CONNECTIONS_PER_HOST,
+      maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
+      // undici's LookupFunction type is net's, which this lookup satisfies in both of its forms.
+      connect: { lookup: this.guard.lookup as never },
+    });
+  }
+
+  /**
+   * The body at `url`. One deadline (the modality's fetch timeout) holds for all attempts and redirects together.
+   * Throws `media_fetch_rejected` (the host's own refusal), `media_fetch_failed` (unreachable, 5xx),
+   * `media_fetch_timeout`, `media_too_large` and the guard's errors.
+   */
+  async fetch(url: URL, options: HttpFetchOptions): Promise<Buffer> {
+    throwIfAborted(options.signal);
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), fetchTimeoutMs(this.policy, options.modality));
+    const signals = options.signal ? [timeout.signal, options.signal] : [timeout.signal];
+    const signal = AbortSignal.any(signals);
+    try {
+      return await this.fetchWithRetries(url, options, signal);
+    } catch (error) {
+      if (options.signal?.aborted) throw abortReason(options.signal);
+      if (timeout.signal.aborted || isTimeout(error)) throw timedOut(options.modality, error);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends open connections. */
+  close(): Promise<void> {
+    return this.agent.destroy();
+  }
+
+  private async fetchWithRetries(url: URL, options: HttpFetchOptions, signal: AbortSignal): Promise<Buffer> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.fetchOnce(url, options, signal);
+      } catch (error) {
+        const isRetryable = error instanceof SensoriumError && error.code === 'media_fetch_failed';
+        if (!isRetryable || attempt >= this.policy.maxFetchAttempts) throw error;
+        await sleep(RETRY_DELAY_MS * 4 ** (attempt - 1), undefined, { signal });
+      }
+    }
+  }
+
+  private async fetchOnce(url: URL, options: HttpFetchOptions, signal: AbortSignal): Promise<Buffer> {
+    let target = url;
+    for (let numRedirects = 0; ; numRedirects++) {
+      this.guard.check(target);
+      const response = await this.get(target, options.modality, signal);
+      const location = redirectLocation(response);
+      if (location === undefined) return await this.readBody(response, options, signal);
+      discard(response);
+      if (numRedirects >= this.policy.maxRedirects) {
+        throw rejected(options.modality, 'was redirected too often');
+      }
+      target = parseRedirect(location, target);
+    }
+  }
+
+  private async get(url: URL, modality: Modality, signal: AbortSignal): Promise<Response> {
+    try {
+      return await request(url, { method: 'GET', headers: REQUEST_HEADERS, dispatcher: this.agent, signal });
+    } catch (error) {
+      throw networkError(modality, error, signal);
+    }
+  }
+
+  private async readBody(
+    response: Response,
+    options: HttpFetchOptions,
+    signal: AbortSignal,
+  ): Promise<Buffer> {
+    const { modality } = options;
+    const maxBytes = maxEncodedBytes(this.policy, modality);
+    try {
+      checkStatus(response, modality);
+      const declared = declaredLength(response, modality, maxBytes);
+      await options.onLength?.(declared ?? maxBytes);
+      const sink = new ByteSink(maxBytes, declared);
+      for await (const chunk of response.body) {
+        if (!sink.push(chunk as Buffer)) throw overCap(modality, maxBytes);
+      }
+      return sink.bytes();
+    } catch (error) {
+      discard(response);
+      throw error instanceof SensoriumError ? error : networkError(modality, error, signal);
+    }
+  }
+}
+
+function redirectLocation(response: Response): string | undefined {
+  const isRedirect = [301, 302, 303, 307, 308].includes(response.statusCode);
+  const location = response.headers.location;
+  return isRedirect && typeof location === 'string' ? location : undefined;
+}
+
+function checkStatus(response: Response, modality: Modality): void {
+  const status = response.statusCode;
+  if (status >= 500) throw failed(modality, `could not be fetched: its server answered ${status}`);
+  if (status !== 200) throw rejected(modality, `could not be fetched: its server answered ${status}`);
+  const encoding = response.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw rejected(modality, 'came in a content encoding that was not asked for');
+  }
+}
+
+function declaredLength(response: Response, modality: Modality, maxBytes: number): number | undefined {
+  const header = response.headers['content-length'];
+  if (typeof header !== 'string' || !/^\d+$/.test(header)) return undefined;
+  const length = Number(header);
+  if (length > maxBytes) throw overCap(modality, maxBytes);
+  return length;
+}
+
+/** Drops the rest of a body with its connection. */
+function discard(response: Response): void {
+  response.body.on('error', () => undefined);
+  response.body.destroy();
+}
+
+function isTimeout(error: unknown): boolean {
+  const cause = error instanceof SensoriumError ? error.cause : error;
+  return (
+    cause instanceof undiciErrors.ConnectTimeoutError ||
+    cause instanceof undiciErrors.HeadersTimeoutError ||
+    cause instanceof undiciErrors.BodyTimeoutError
+  );
+}
+
+/** Errors of the guard's lookup come through the connector as they are; all others count as an unreachable host. */
+function networkError(modality: Modality, error: unknown, signal: AbortSignal): unknown {
+  if (error instanceof SensoriumError || signal.aborted) return error;
+  return new SensoriumError(
+    'media_fetch_failed',
+    `The ${modality} could not be fetched: its server was not reached.`,
+    {
+      cause: error,
+    },
+  );
+}
+
+function failed(modality: Modality, reason: string): SensoriumError {
+  return new SensoriumError('media_fetch_failed', `The ${modality} ${reason}.`);
+}
+
+function rejected(modality: Modality, reason: string): SensoriumError {
+  return new SensoriumError('media_fetch_rejected', `The ${modality} ${reason}.`);
+}
+
+function timedOut(modality: Modality, cause: unknown): SensoriumError {
+  return new SensoriumError('media_fetch_timeout', `The ${modality} did not arrive in time.`, { cause });
+}
+
+function overCap(modality: Modality, maxBytes: number): SensoriumError {
+  return tooLarge(modality, `is larger than the limit of ${maxBytes} bytes`);
+}

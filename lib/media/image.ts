@@ -1,0 +1,141 @@
+import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+import { decodeBmp, readBmpHeader } from './bmp.js';
+import type { DecodeContext } from './decode-context.js';
+import { formatRefused, invalidMedia, nextTurn, throwIfAborted, tooLarge } from './failure.js';
+import type { ImageSettings } from './media-settings.js';
+import { sniffFormat, type MediaFormat } from './sniff.js';
+import type { DecodedImage, MediaPolicy } from './types.js';
+
+/** Formats that are recognised, with the name an error gives them; the rest of libvips' loaders stays blocked. */
+const ACCEPTED: ReadonlySet<MediaFormat> = new Set<MediaFormat>([
+  'jpeg',
+  'png',
+  'apng',
+  'webp',
+  'gif',
+  'avif',
+  'tiff',
+  'bmp',
+]);
+const LOADERS = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'];
+const PIXELS_PER_TURN = 512 * 1024;
+
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({ operation: LOADERS.map((name) => `VipsForeignLoad${name}Buffer`) });
+sharp.cache(false);
+sharp.concurrency(1);
+
+export interface ImageHeader {
+  /** Before orientation. */
+  width: number;
+  height: number;
+  format: MediaFormat;
+  /** Pages or animation frames. */
+  numPages: number;
+  metadata?: Metadata | undefined;
+}
+
+/** Options every decode shares: no colour management (Pillow has none), only what is damaged beyond use is refused. */
+export function sharpOptions(policy: Pick<MediaPolicy, 'maxImagePixels'>): SharpOptions {
+  return { limitInputPixels: policy.maxImagePixels, failOn: 'error', ignoreIcc: true, sequentialRead: true };
+}
+
+/**
+ * Format and size from the header alone, checked against the pixel limit.
+ * Throws `media_format_refused`, `invalid_image`, `media_too_large`.
+ */
+export async function readImageHeader(bytes: Uint8Array, policy: MediaPolicy): Promise<ImageHeader> {
+  const format = sniffFormat(bytes);
+  if (bytes.length === 0) throw invalidMedia('image', 'is empty');
+  if (format === undefined) throw invalidMedia('image', 'is in no known format');
+  if (!ACCEPTED.has(format)) throw formatRefused('image', format.toUpperCase());
+  const header = format === 'bmp' ? bmpHeader(bytes) : await sharpHeader(bytes, format);
+  if (header.width * header.height > policy.maxImagePixels) {
+    throw tooLarge(
+      'image',
+      `has ${header.width} x ${header.height} pixels, more than the limit of ${policy.maxImagePixels}`,
+    );
+  }
+  return header;
+}
+
+function bmpHeader(bytes: Uint8Array): ImageHeader {
+  const { width, height } = readBmpHeader(asBuffer(bytes));
+  return { width, height, format: 'bmp', numPages: 1 };
+}
+
+async function sharpHeader(bytes: Uint8Array, format: MediaFormat): Promise<ImageHeader> {
+  try {
+    // The limit is checked by the caller, on the size this reads; no pixel is decoded here.
+    const metadata = await sharp(bytes, { limitInputPixels: false, failOn: 'error' }).metadata();
+    const { width, height, pages } = metadata;
+    return { width, height: metadata.pageHeight ?? height, format, numPages: pages ?? 1, metadata };
+  } catch (error) {
+    throw invalidMedia('image', 'has a broken header', error);
+  }
+}
+
+/**
+ * The first picture in `bytes` as RGB the way Pillow gives it: EXIF orientation applied, alpha composited or dropped,
+ * palettes, grey, 16-bit and CMYK converted. Throws `media_format_refused`, `invalid_image`, `media_too_large`.
+ */
+export async function decodeImage(
+  bytes: Uint8Array,
+  settings: ImageSettings,
+  context: DecodeContext,
+): Promise<DecodedImage> {
+  const header = await readImageHeader(bytes, context.policy);
+  await context.reserve(decodedImageBytes(header));
+  throwIfAborted(context.signal);
+  if (header.format === 'bmp') return await decodeBmp(asBuffer(bytes), readBmpHeader(asBuffer(bytes)));
+  const oriented = sharp(bytes, { ...sharpOptions(context.policy), autoOrient: true });
+  try {
+    return header.metadata?.space === 'cmyk'
+      ? await decodeCmyk(oriented)
+      : await readRgb(flattened(oriented, settings));
+  } catch (error) {
+    throw invalidMedia('image', 'is damaged and cannot be decoded', error);
+  }
+}
+
+/** Bytes of pixels that decoding will hold. */
+export function decodedImageBytes(header: ImageHeader): number {
+  return header.width * header.height * 3;
+}
+
+function flattened(image: Sharp, settings: ImageSettings): Sharp {
+  if (settings.background === undefined) return image.removeAlpha();
+  const [r, g, b] = settings.background;
+  return image.flatten({ background: { r, g, b } });
+}
+
+async function readRgb(image: Sharp): Promise<DecodedImage> {
+  const { data, info } = await image
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  if (info.channels !== 3) throw new Error(`unexpected number of channels: ${info.channels}`);
+  return { kind: 'image', data, width: info.width, height: info.height };
+}
+
+/** Pillow's CMYK to RGB: no profiles, each colour scaled by what black leaves. */
+async function decodeCmyk(image: Sharp): Promise<DecodedImage> {
+  const { data, info } = await image
+    .toColourspace('cmyk')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  const numPixels = info.width * info.height;
+  const rgb = new Uint8Array(numPixels * 3);
+  for (let i = 0; i < numPixels; i++) {
+    const light = 255 - (data[i * info.channels + 3] as number);
+    for (let c = 0; c < 3; c++) {
+      rgb[i * 3 + c] = Math.round(((255 - (data[i * info.channels + c] as number)) * light) / 255);
+    }
+    if ((i + 1) % PIXELS_PER_TURN === 0) await nextTurn();
+  }
+  return { kind: 'image', data: rgb, width: info.width, height: info.height };
+}
+
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

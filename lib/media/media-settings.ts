@@ -1,0 +1,159 @@
+import { SensoriumError } from '../errors.js';
+import { parseDataUrlHeader } from './data-url.js';
+import type { MediaOptions, MediaPart, MediaPolicy, Modality } from './types.js';
+import { isDataUrl } from './url-guard.js';
+
+/** Frame rates above this are no frame rates. */
+const MAX_FPS = 1000;
+const DEFAULT_BACKGROUND: [number, number, number] = [255, 255, 255];
+
+export interface ImageSettings {
+  /** Composite alpha over this colour (0-255); absent: alpha is dropped and hidden colours stay. */
+  background?: [number, number, number] | undefined;
+}
+
+export interface VideoSettings extends ImageSettings {
+  /** Frames per second to sample at. */
+  fps?: number | undefined;
+  /** Frames to spread evenly over the clip; 'all' keeps every frame. */
+  numFrames?: number | 'all' | undefined;
+  minFrames?: number | undefined;
+  maxFrames?: number | undefined;
+  useAudioInVideo: boolean;
+}
+
+/** One part's options after merging and checking. */
+export interface MediaSettings {
+  /** Settings of pictures and of films; a modality reads what concerns it. */
+  decode: VideoSettings;
+  /** As the cache key takes them: what the client and the server asked for, merged. */
+  ioKwargs: Record<string, unknown>;
+  processorKwargs: Record<string, unknown>;
+}
+
+type Kwargs = Record<string, unknown>;
+
+/** Request options over the server's. A request that names one of `fps` and `num_frames` drops the server's other. */
+export function mergeIoKwargs(server: Kwargs = {}, request: Kwargs = {}): Kwargs {
+  const base = { ...server };
+  if (isGiven(request['num_frames']) && !isGiven(request['fps'])) delete base['fps'];
+  if (isGiven(request['fps']) && !isGiven(request['num_frames'])) delete base['num_frames'];
+  return { ...base, ...request };
+}
+
+const NESTED_KWARGS: Record<Modality, readonly string[]> = {
+  image: ['images_kwargs', 'image_kwargs'],
+  video: ['videos_kwargs', 'video_kwargs'],
+  audio: ['audio_kwargs'],
+};
+const ALL_NESTED = Object.values(NESTED_KWARGS).flat();
+
+/** Flat processor options, with the modality's own nested group laid over them. */
+function flattenProcessorKwargs(kwargs: Kwargs, modality: Modality): Kwargs {
+  const flat: Kwargs = {};
+  for (const [name, value] of Object.entries(kwargs)) if (!ALL_NESTED.includes(name)) flat[name] = value;
+  for (const name of NESTED_KWARGS[modality]) Object.assign(flat, readRecord(kwargs[name], name));
+  return flat;
+}
+
+function readRecord(value: unknown, name: string): Kwargs {
+  if (!isGiven(value)) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) throw invalid(name, 'must be an object');
+  return value as Kwargs;
+}
+
+/**
+ * The options of one part: server defaults, then the request's, then the part's own. Every number is checked against the
+ * policy here, before anything is fetched. Throws `invalid_type`, `invalid_value`.
+ */
+export function readMediaSettings(
+  part: MediaPart,
+  server: MediaOptions,
+  request: MediaOptions,
+  policy: MediaPolicy,
+): MediaSettings {
+  const { modality } = part;
+  const ioKwargs = mergeIoKwargs(
+    readRecord(server.mediaIoKwargs?.[modality], `media_io_kwargs.${modality}`),
+    readRecord(request.mediaIoKwargs?.[modality], `media_io_kwargs.${modality}`),
+  );
+  const processorKwargs = {
+    ...flattenProcessorKwargs(server.mmProcessorKwargs ?? {}, modality),
+    ...flattenProcessorKwargs(request.mmProcessorKwargs ?? {}, modality),
+    ...(part.options ?? {}),
+  };
+  const decode = {
+    ...readImageSettings(ioKwargs),
+    ...readVideoSettings({ ...ioKwargs, ...withoutAbsent(processorKwargs) }, policy),
+  };
+  return { decode, ioKwargs, processorKwargs };
+}
+
+function readImageSettings(kwargs: Kwargs): ImageSettings {
+  const mode = kwargs['image_mode'];
+  if (mode === null) return { background: undefined };
+  if (mode !== undefined && mode !== 'RGB') throw invalid('image_mode', 'must be "RGB" or null');
+  const color = kwargs['rgba_background_color'];
+  if (!isGiven(color)) return { background: DEFAULT_BACKGROUND };
+  const isColor =
+    Array.isArray(color) && color.length === 3 && color.every((level) => isWholeIn(level, 0, 255));
+  if (!isColor) throw invalid('rgba_background_color', 'must be a list of 3 integers in the range [0, 255]');
+  return { background: color as [number, number, number] };
+}
+
+function readVideoSettings(kwargs: Kwargs, policy: MediaPolicy): Omit<VideoSettings, 'background'> {
+  const useAudio = kwargs['use_audio_in_video'];
+  if (isGiven(useAudio) && typeof useAudio !== 'boolean')
+    throw invalid('use_audio_in_video', 'must be a boolean');
+  return {
+    fps: readFps(kwargs['fps']),
+    numFrames: kwargs['num_frames'] === -1 ? 'all' : readCount(kwargs, 'num_frames', policy.maxVideoFrames),
+    minFrames: readCount(kwargs, 'min_frames', policy.maxVideoFrames),
+    maxFrames: readCount(kwargs, 'max_frames', policy.maxVideoFrames),
+    useAudioInVideo: useAudio === true,
+  };
+}
+
+/** -1 means "not limiting". */
+function readFps(value: unknown): number | undefined {
+  if (!isGiven(value) || value === -1) return undefined;
+  if (typeof value !== 'number' || !(value > 0) || value > MAX_FPS) {
+    throw invalid('fps', `must be a number above 0 and at most ${MAX_FPS}`);
+  }
+  return value;
+}
+
+function readCount(kwargs: Kwargs, name: string, most: number): number | undefined {
+  const value = kwargs[name];
+  if (!isGiven(value)) return undefined;
+  if (!isWholeIn(value, 1, most)) throw invalid(name, `must be a whole number from 1 to ${most}`);
+  return value as number;
+}
+
+function isWholeIn(value: unknown, least: number, most: number): boolean {
+  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+function withoutAbsent(kwargs: Kwargs): Kwargs {
+  return Object.fromEntries(Object.entries(kwargs).filter(([, value]) => isGiven(value)));
+}
+
+function invalid(name: string, reason: string): SensoriumError {
+  return new SensoriumError('invalid_value', `${name} ${reason}.`);
+}
+
+/** The pieces of `data:video/jpeg;base64,f0,f1,...`, or undefined where the URL is something else. */
+export function splitFrameList(url: string, maxFrames: number): string[] | undefined {
+  if (!isDataUrl(url)) return undefined;
+  const header = parseDataUrlHeader(url);
+  if (header.mediaType !== 'video/jpeg' || !header.isBase64) return undefined;
+  const pieces = url.slice(header.payloadStart).split(',', maxFrames + 1);
+  if (pieces.length > maxFrames) {
+    throw new SensoriumError('invalid_video', `The video has more than ${maxFrames} frames.`);
+  }
+  return pieces;
+}

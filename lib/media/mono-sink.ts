@@ -1,0 +1,62 @@
+/** Why decoding sound stopped; a code rather than an error so that it crosses a worker's boundary. */
+export type SoundFault = 'too_long' | 'not_finite' | 'rate' | 'channels' | 'empty' | 'broken' | 'kind';
+
+export class SoundError extends Error {
+  constructor(readonly fault: SoundFault) {
+    super(fault);
+  }
+}
+
+export const MIN_SAMPLING_RATE = 1_000;
+export const MAX_SAMPLING_RATE = 384_000;
+export const MAX_CHANNELS = 32;
+
+/** Checks what a header claims. Throws SoundError. */
+export function checkSoundShape(samplingRate: number, numChannels: number): void {
+  const isRate = samplingRate >= MIN_SAMPLING_RATE && samplingRate <= MAX_SAMPLING_RATE;
+  if (!isRate || !Number.isInteger(samplingRate)) throw new SoundError('rate');
+  if (!(numChannels >= 1 && numChannels <= MAX_CHANNELS)) throw new SoundError('channels');
+}
+
+/** Collects mono samples (the mean of the channels) up to a number of seconds. */
+export class MonoSink {
+  private samples = new Float32Array(0);
+  private length = 0;
+  private readonly maxSamples: number;
+
+  constructor(
+    readonly samplingRate: number,
+    readonly numChannels: number,
+    maxSeconds: number,
+  ) {
+    checkSoundShape(samplingRate, numChannels);
+    this.maxSamples = Math.floor(maxSeconds * samplingRate);
+  }
+
+  /** Appends `count` frames; `at(channel, index)` gives a sample. Throws SoundError. */
+  append(count: number, at: (channel: number, index: number) => number): void {
+    this.reserve(count);
+    for (let i = 0; i < count; i++) {
+      let sum = 0;
+      for (let channel = 0; channel < this.numChannels; channel++) sum += at(channel, i);
+      if (!Number.isFinite(sum)) throw new SoundError('not_finite');
+      this.samples[this.length + i] = sum / this.numChannels;
+    }
+    this.length += count;
+  }
+
+  /** All samples. Throws SoundError where there are none. */
+  finish(): Float32Array<ArrayBuffer> {
+    if (this.length === 0) throw new SoundError('empty');
+    return this.samples.slice(0, this.length);
+  }
+
+  private reserve(count: number): void {
+    const needed = this.length + count;
+    if (needed > this.maxSamples) throw new SoundError('too_long');
+    if (needed <= this.samples.length) return;
+    const larger = new Float32Array(Math.min(this.maxSamples, Math.max(needed, this.samples.length * 2)));
+    larger.set(this.samples.subarray(0, this.length));
+    this.samples = larger;
+  }
+}

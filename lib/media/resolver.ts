@@ -1,0 +1,216 @@
+import { performance } from 'node:perf_hooks';
+import { SensoriumError, toSensoriumError } from '../errors.js';
+import type { KeyedItem, ProcessedItem, Processor } from '../processors/types.js';
+import { decodeAudio } from './audio.js';
+import { ByteBudget, type ByteLease } from './budget.js';
+import type { ProcessedItemCache } from './cache.js';
+import { mediaKey, type MediaKeyParts } from './content-hash.js';
+import type { DecodeContext } from './decode-context.js';
+import { throwIfAborted } from './failure.js';
+import { decodeFrameList } from './frame-list.js';
+import { HttpFetcher } from './http-fetcher.js';
+import { decodeImage } from './image.js';
+import { Limiter } from './limiter.js';
+import { readMediaSettings, type MediaSettings } from './media-settings.js';
+import { hashSource, SourceLoader, type LoadedSource } from './source-loader.js';
+import type { DecodedMedia, MediaOptions, MediaPart, MediaPolicy, MediaSource, Modality } from './types.js';
+import type { ResolveHost } from './url-guard.js';
+import { decodeVideo } from './video.js';
+
+/** Media of one request that are fetched and decoded at the same time. */
+const MAX_CONCURRENT_PARTS = 8;
+
+export interface MediaResolverOptions {
+  policy: MediaPolicy;
+  processor: Processor;
+  cache: ProcessedItemCache;
+  /** Part of every cache key. */
+  modelId: string;
+  /** The server's own options, laid under each request's. */
+  defaults?: MediaOptions | undefined;
+  /** Replaces the system's name lookup. */
+  resolveHost?: ResolveHost | undefined;
+}
+
+/** Longest time that one part of the request spent in each stage, in ms. */
+export interface MediaTimings {
+  fetchMs: number;
+  preprocessMs: number;
+}
+
+export interface ResolveContext {
+  /** Caches are shared only within one tenant. */
+  tenant: string;
+  signal?: AbortSignal | undefined;
+  /** Filled in as the request goes on. */
+  timings?: MediaTimings | undefined;
+}
+
+interface Work {
+  part: MediaPart;
+  settings: MediaSettings;
+  tenant: string;
+  timings: MediaTimings;
+}
+
+/** Turns the media parts of requests into processed items, through the cache. One a model; safe for many requests. */
+export class MediaResolver {
+  private readonly fetcher: HttpFetcher;
+  private readonly loader: SourceLoader;
+  /** Decoded media wait on a budget of their own: they are finished without waiting for more, so both always drain. */
+  private readonly decodeBudget: ByteBudget;
+
+  constructor(private readonly options: MediaResolverOptions) {
+    const { policy, resolveHost } = options;
+    const half = Math.ceil(policy.maxInFlightBytes / 2);
+    this.fetcher = new HttpFetcher(policy, resolveHost);
+    this.loader = new SourceLoader(policy, this.fetcher, new ByteBudget(half));
+    this.decodeBudget = new ByteBudget(half);
+  }
+
+  /**
+   * Items of `parts`, in their order, all modalities at once. A known uuid or content is neither fetched, decoded nor
+   * processed again. The first failure ends the others and is thrown with the part's `param`.
+   */
+  async resolve(parts: MediaPart[], options: MediaOptions, context: ResolveContext): Promise<KeyedItem[]> {
+    throwIfAborted(context.signal);
+    const { tenant, timings = { fetchMs: 0, preprocessMs: 0 } } = context;
+    const works = parts.map((part): Work => ({ part, settings: this.check(part, options), tenant, timings }));
+    const failure = new AbortController();
+    const signal = context.signal ? AbortSignal.any([context.signal, failure.signal]) : failure.signal;
+    const limiter = new Limiter(MAX_CONCURRENT_PARTS);
+    let firstError: SensoriumError | undefined;
+    const items = await Promise.all(
+      works.map((work) =>
+        limiter
+          .run(() => this.resolvePart(work, parts, signal))
+          .catch((error: unknown) => {
+            firstError ??= toSensoriumError(error).withParam(work.part.param);
+            failure.abort();
+            return undefined;
+          }),
+      ),
+    );
+    if (firstError) throw firstError;
+    return items as KeyedItem[];
+  }
+
+  /** Ends open connections. */
+  close(): Promise<void> {
+    return this.fetcher.close();
+  }
+
+  /** What can be refused before any work: the modality and the options. */
+  private check(part: MediaPart, options: MediaOptions): MediaSettings {
+    const { processor, policy, defaults = {} } = this.options;
+    try {
+      if (!processor.modalities.includes(part.modality)) {
+        throw new SensoriumError('unsupported_modality', `This model does not take ${part.modality} input.`);
+      }
+      if (part.source === undefined && part.uuid === undefined) {
+        throw new SensoriumError('missing_field', `The ${part.modality} has neither data nor a uuid.`);
+      }
+      return readMediaSettings(part, defaults, options, policy);
+    } catch (error) {
+      throw toSensoriumError(error).withParam(part.param);
+    }
+  }
+
+  private async resolvePart(work: Work, parts: MediaPart[], signal: AbortSignal): Promise<KeyedItem> {
+    const { cache } = this.options;
+    const { source, uuid } = work.part;
+    if (uuid !== undefined) {
+      const key = this.keyOf(work, { uuid });
+      if (source === undefined) return cache.get(key) ?? raiseCacheMiss(work.part, parts);
+      return await cache.getOrCompute(key, signal, (inner) => this.loadAndProcess(work, source, inner));
+    }
+    const leases: ByteLease[] = [];
+    try {
+      const loaded = await this.load(work, source as MediaSource, leases, signal);
+      const key = this.keyOf(work, { contentHash: await hashSource(loaded, signal) });
+      return await cache.getOrCompute(key, signal, (inner) => this.decodeAndProcess(work, loaded, inner));
+    } finally {
+      for (const lease of leases) lease.release();
+    }
+  }
+
+  private async loadAndProcess(work: Work, source: MediaSource, signal: AbortSignal): Promise<ProcessedItem> {
+    const leases: ByteLease[] = [];
+    try {
+      const loaded = await this.load(work, source, leases, signal);
+      return await this.decodeAndProcess(work, loaded, signal);
+    } finally {
+      for (const lease of leases) lease.release();
+    }
+  }
+
+  private async load(
+    { part, timings }: Work,
+    source: MediaSource,
+    leases: ByteLease[],
+    signal: AbortSignal,
+  ): Promise<LoadedSource> {
+    const start = performance.now();
+    try {
+      return await this.loader.load(source, part.modality, leases, signal);
+    } finally {
+      timings.fetchMs = Math.max(timings.fetchMs, performance.now() - start);
+    }
+  }
+
+  private async decodeAndProcess(
+    { part, settings, timings }: Work,
+    loaded: LoadedSource,
+    signal: AbortSignal,
+  ): Promise<ProcessedItem> {
+    const start = performance.now();
+    const leases: ByteLease[] = [];
+    const reserve = async (numBytes: number): Promise<void> => {
+      leases.push(await this.decodeBudget.acquire(numBytes, signal));
+    };
+    try {
+      const decoded = await this.decode(loaded, part.modality, settings, {
+        policy: this.options.policy,
+        signal,
+        reserve,
+      });
+      throwIfAborted(signal);
+      return await this.options.processor.process(decoded, settings.processorKwargs);
+    } finally {
+      for (const lease of leases) lease.release();
+      timings.preprocessMs = Math.max(timings.preprocessMs, performance.now() - start);
+    }
+  }
+
+  private async decode(
+    loaded: LoadedSource,
+    modality: Modality,
+    { decode }: MediaSettings,
+    context: DecodeContext,
+  ): Promise<DecodedMedia> {
+    if (loaded.kind === 'decoded') return loaded.media;
+    const sampling = this.options.processor.videoSampling;
+    if (loaded.kind === 'frames') {
+      return await decodeFrameList(loaded.pictures, loaded.fps, decode, sampling, context);
+    }
+    if (modality === 'image') return await decodeImage(loaded.bytes, decode, context);
+    if (modality === 'audio') return await decodeAudio(loaded.bytes, context);
+    return await decodeVideo(loaded.bytes, decode, sampling, context);
+  }
+
+  private keyOf({ part, settings, tenant }: Work, identity: MediaKeyParts['identity']): string {
+    const { ioKwargs, processorKwargs } = settings;
+    const { modelId } = this.options;
+    return mediaKey({ tenant, modelId, modality: part.modality, identity, ioKwargs, processorKwargs });
+  }
+}
+
+/** `index` counts within the modality, as clients that send `multi_modal_uuids` count. */
+function raiseCacheMiss(part: MediaPart, parts: MediaPart[]): never {
+  const index = parts.filter(({ modality }) => modality === part.modality).indexOf(part);
+  throw new SensoriumError(
+    'media_cache_miss',
+    `The ${part.modality} at index ${index} is not in the cache: send it with its data.`,
+    { param: part.param, details: { index, uuid: part.uuid } },
+  );
+}

@@ -1,0 +1,145 @@
+import { SensoriumError } from '../errors.js';
+import type { ByteBudget, ByteLease } from './budget.js';
+import { hashBytes, hashDecoded } from './content-hash.js';
+import { decodeBase64, decodeDataUrl } from './data-url.js';
+import { checkDecodedMedia } from './decoded-media.js';
+import { invalidMedia, tooLarge } from './failure.js';
+import type { HttpFetcher } from './http-fetcher.js';
+import { Limiter } from './limiter.js';
+import { readLocalFile } from './local-file.js';
+import { splitFrameList } from './media-settings.js';
+import { maxEncodedBytes } from './policy.js';
+import type { DecodedMedia, MediaPolicy, MediaSource, Modality } from './types.js';
+import { parseMediaUrl } from './url-guard.js';
+
+const MAX_CONCURRENT_FRAME_FETCHES = 4;
+
+/** What a source is once its bytes are here. */
+export type LoadedSource =
+  | { kind: 'bytes'; bytes: Uint8Array }
+  | { kind: 'frames'; pictures: Uint8Array[]; fps?: number | undefined }
+  | { kind: 'decoded'; media: DecodedMedia };
+
+/** Gathers the bytes of media from http(s), `data:`, `file:` and memory, under the fetch budget. */
+export class SourceLoader {
+  constructor(
+    private readonly policy: MediaPolicy,
+    private readonly fetcher: HttpFetcher,
+    private readonly budget: ByteBudget,
+  ) {}
+
+  /** Loads `source`; the leases it takes are pushed to `leases`, which the caller releases. */
+  async load(
+    source: MediaSource,
+    modality: Modality,
+    leases: ByteLease[],
+    signal: AbortSignal,
+  ): Promise<LoadedSource> {
+    switch (source.kind) {
+      case 'decoded':
+        checkDecodedMedia(source.media, modality, this.policy);
+        return source;
+      case 'frames':
+        return await this.loadFrames(source, leases, signal);
+      case 'bytes':
+        return { kind: 'bytes', bytes: this.checkedBytes(source.bytes, modality) };
+      case 'url': {
+        const pieces =
+          modality === 'video' ? splitFrameList(source.url, this.policy.maxVideoFrames) : undefined;
+        if (pieces) return await this.loadFramePieces(pieces, leases, signal);
+        return { kind: 'bytes', bytes: await this.loadUrl(source.url, modality, leases, signal) };
+      }
+    }
+  }
+
+  private async loadUrl(
+    text: string,
+    modality: Modality,
+    leases: ByteLease[],
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const maxBytes = maxEncodedBytes(this.policy, modality);
+    const target = parseMediaUrl(text);
+    const lease = async (numBytes: number): Promise<ByteLease> => {
+      const taken = await this.budget.acquire(numBytes, signal);
+      leases.push(taken);
+      return taken;
+    };
+    if (target.kind === 'data') {
+      if (text.length > maxBytes * 4 + 1024)
+        throw tooLarge(modality, `is larger than the limit of ${maxBytes} bytes`);
+      await lease(Math.min(maxBytes, text.length));
+      return await decodeDataUrl(text, modality, maxBytes);
+    }
+    if (target.kind === 'file') return await readLocalFile(target.url, this.policy, modality, signal);
+    // A server that declares no length is given the cap; what it did not need goes back at the end.
+    let fetchLease: ByteLease | undefined;
+    const onLength = async (numBytes: number): Promise<void> => {
+      fetchLease = await lease(numBytes);
+    };
+    const bytes = await this.fetcher.fetch(target.url, { modality, signal, onLength });
+    fetchLease?.shrink(bytes.length);
+    return bytes;
+  }
+
+  private async loadFrames(
+    source: Extract<MediaSource, { kind: 'frames' }>,
+    leases: ByteLease[],
+    signal: AbortSignal,
+  ): Promise<LoadedSource> {
+    this.checkFrameCount(source.frames.length);
+    const limiter = new Limiter(MAX_CONCURRENT_FRAME_FETCHES);
+    const pictures = await Promise.all(
+      source.frames.map((frame) =>
+        limiter.run(async () => {
+          const loaded = await this.load(frame, 'image', leases, signal);
+          if (loaded.kind === 'bytes') return loaded.bytes;
+          throw new SensoriumError('invalid_type', 'The frames of a video must be encoded pictures.');
+        }),
+      ),
+    );
+    return { kind: 'frames', pictures, fps: source.fps };
+  }
+
+  private async loadFramePieces(
+    pieces: string[],
+    leases: ByteLease[],
+    signal: AbortSignal,
+  ): Promise<LoadedSource> {
+    const { maxVideoBytes } = this.policy;
+    const numBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (numBytes > maxVideoBytes * 2)
+      throw tooLarge('video', `is larger than the limit of ${maxVideoBytes} bytes`);
+    leases.push(await this.budget.acquire(numBytes, signal));
+    const pictures: Uint8Array[] = [];
+    for (const piece of pieces) pictures.push(await decodeBase64(piece, 'image', this.policy.maxImageBytes));
+    return { kind: 'frames', pictures };
+  }
+
+  private checkFrameCount(numFrames: number): void {
+    const { maxVideoFrames } = this.policy;
+    if (numFrames === 0) throw invalidMedia('video', 'has no frames');
+    if (numFrames > maxVideoFrames) throw invalidMedia('video', `has more than ${maxVideoFrames} frames`);
+  }
+
+  private checkedBytes(bytes: Uint8Array, modality: Modality): Uint8Array {
+    const maxBytes = maxEncodedBytes(this.policy, modality);
+    if (bytes.length > maxBytes) throw tooLarge(modality, `is larger than the limit of ${maxBytes} bytes`);
+    return bytes;
+  }
+}
+
+/** Name of a loaded source by its content alone. */
+export async function hashSource(source: LoadedSource, signal: AbortSignal): Promise<string> {
+  switch (source.kind) {
+    case 'bytes':
+      return await hashBytes(source.bytes, signal);
+    case 'decoded':
+      return await hashDecoded(source.media, signal);
+    case 'frames': {
+      const hashes: string[] = [];
+      for (const picture of source.pictures) hashes.push(await hashBytes(picture, signal));
+      return await hashBytes(Buffer.from(JSON.stringify(['frames', source.fps ?? null, hashes])), signal);
+    }
+  }
+}
