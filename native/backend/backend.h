@@ -28,6 +28,8 @@ class PackedMatrix {
   virtual ~PackedMatrix() = default;
   virtual int64_t out_features() const = 0;  ///< rows on disk; a gated pair counts gate and up
   virtual int64_t in_features() const = 0;
+  /// Columns of linear()'s result: out_features(), or half of them for a gated pair.
+  virtual int64_t num_columns() const { return out_features(); }
   virtual size_t size_bytes() const = 0;
 };
 
