@@ -1,0 +1,134 @@
+#include "engine/model_runner.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <new>
+
+namespace sensorium {
+namespace {
+
+constexpr size_t kMaxLogitsBytes = 128u << 20;
+
+Choice choose(Sampler& sampler, const Sequence& sequence, int32_t index, std::span<const float> logits) {
+  const Request& request = *sequence.request;
+  const SamplingParams& params = request.input.sampling;
+  const auto step = static_cast<int64_t>(sequence.output_ids.size());
+  Choice choice;
+  choice.index = index;
+  try {
+    SamplerInput input{params, sequence.history, {}, request.seed, index, step};
+    if (step < params.min_tokens) input.banned_ids = request.stop_ids;
+    choice.sampled = sampler.sample(logits, input);
+  } catch (...) {
+    choice.failure = current_failure();
+  }
+  return choice;
+}
+
+Tensor padded_embeddings(const Tensor& embeddings, int64_t width) {
+  const int64_t rows = embeddings.shape()[0], cols = embeddings.shape()[1];
+  Tensor padded({rows, width});
+  for (int64_t r = 0; r < rows; ++r) {
+    float* row = padded.data() + r * width;
+    std::copy_n(embeddings.data() + r * cols, cols, row);
+    std::fill(row + cols, row + width, 0.0F);
+  }
+  return padded;
+}
+
+}  // namespace
+
+Failure current_failure() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return {error.code(), error.what()};
+  } catch (const std::bad_alloc&) {
+    return {ErrorCode::kOutOfMemory, "out of memory"};
+  } catch (const std::exception& error) {
+    return {ErrorCode::kInternal, error.what()};
+  } catch (...) {
+    return {ErrorCode::kInternal, "unknown exception"};
+  }
+}
+
+ModelRunner::ModelRunner(std::unique_ptr<Backend> backend, std::unique_ptr<Model> model, const EngineOptions& options)
+    : backend_(std::move(backend)),
+      model_(std::move(model)),
+      kv_cache_(model_->create_kv_cache(*backend_, options.num_blocks, options.block_size)),
+      samplers_(static_cast<size_t>(backend_->thread_pool().num_threads())),
+      block_size_(options.block_size) {}
+
+Tensor ModelRunner::encode(const EncoderJob& job) {
+  const int64_t width = model_->info().embedding_width;
+  if (!job.media->embeddings.empty()) return padded_embeddings(job.media->embeddings, width);
+  const Arena::Scope scope(arena_);
+  Tensor rows = model_->encode(*job.media, arena_);
+  if (rows.shape() != Shape{job.num_rows, width}) {
+    throw Error(ErrorCode::kInternal, "the encoder yielded " + shape_to_string(rows.shape()) + ", expected " +
+                                          shape_to_string({job.num_rows, width}));
+  }
+  return rows;
+}
+
+std::vector<StepBatch> ModelRunner::prepare(std::span<const ScheduledSequence> scheduled, const EncoderCache& encoded) const {
+  const size_t row_bytes = static_cast<size_t>(model_->info().vocab_size) * sizeof(float);
+  std::vector<StepBatch> batches;
+  for (const auto slice : slice_by_sampled(scheduled, kMaxLogitsBytes / row_bytes)) {
+    batches.emplace_back(slice, encoded, model_->info(), block_size_);
+  }
+  return batches;
+}
+
+std::vector<Outcome> ModelRunner::run(const StepBatch& batch) {
+  std::vector<Outcome> outcomes;
+  for (const ScheduledSequence& scheduled : batch.scheduled()) outcomes.push_back({scheduled, std::nullopt, {}});
+  try {
+    forward(batch, outcomes);
+  } catch (...) {
+    const Failure failure = current_failure();
+    for (Outcome& outcome : outcomes) outcome.failure = failure;
+  }
+  return outcomes;
+}
+
+void ModelRunner::forward(const StepBatch& batch, std::span<Outcome> outcomes) {
+  const Arena::Scope scope(arena_);
+  Matrix logits(nullptr, 0, model_->info().vocab_size);
+  if (batch.num_output_rows() > 0) logits = arena_.matrix(batch.num_output_rows(), model_->info().vocab_size);
+  model_->forward(batch.view(), *kv_cache_, arena_, logits);
+  std::vector<Outcome*> sampled;
+  for (Outcome& outcome : outcomes) {
+    if (outcome.scheduled.is_sampled) sampled.push_back(&outcome);
+  }
+  sample(sampled, logits);
+}
+
+void ModelRunner::sample(std::span<Outcome*> outcomes, ConstMatrix logits) {
+  std::atomic<size_t> next_row = 0;
+  const auto sample_rows = [&](int thread_index) {
+    for (size_t row = next_row++; row < outcomes.size(); row = next_row++) {
+      Outcome& outcome = *outcomes[row];
+      const Sequence& sequence = *outcome.scheduled.sequence;
+      const std::span<const float> row_logits(logits.row(static_cast<int64_t>(row)), static_cast<size_t>(logits.cols));
+      Sampler& sampler = samplers_[static_cast<size_t>(thread_index)];
+      outcome.choices.push_back(choose(sampler, sequence, sequence.index, row_logits));
+      for (const int32_t index : sequence.request->unforked_indices) {
+        outcome.choices.push_back(choose(sampler, sequence, index, row_logits));
+      }
+    }
+  };
+  if (outcomes.size() > 1) {
+    backend_->thread_pool().run(sample_rows);
+  } else {
+    sample_rows(0);
+  }
+}
+
+void ModelRunner::release_memory() {
+  arena_.release();
+  for (Sampler& sampler : samplers_) sampler = Sampler();
+}
+
+}  // namespace sensorium

@@ -1,0 +1,143 @@
+#include "engine/request_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+
+namespace sensorium {
+namespace {
+
+constexpr int32_t kMaxContinuations = 128;
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
+
+void require(bool is_fulfilled, const std::string& message) {
+  if (!is_fulfilled) refuse(message);
+}
+
+void check_sampling(const SamplingParams& params, int64_t vocab_size) {
+  require(std::isfinite(params.temperature) && params.temperature >= 0, "temperature must be finite and not negative");
+  require(params.top_p > 0 && params.top_p <= 1, "top_p must be in (0, 1]");
+  require(params.top_k >= 0, "top_k must not be negative");
+  require(params.min_p >= 0 && params.min_p <= 1, "min_p must be in [0, 1]");
+  require(std::isfinite(params.repetition_penalty) && params.repetition_penalty > 0,
+          "repetition_penalty must be finite and positive");
+  require(std::isfinite(params.presence_penalty), "presence_penalty must be finite");
+  require(std::isfinite(params.frequency_penalty), "frequency_penalty must be finite");
+  require(params.max_tokens >= 1, "max_tokens must be at least 1");
+  require(params.min_tokens >= 0 && params.min_tokens <= params.max_tokens, "min_tokens must be in [0, max_tokens]");
+  require(params.n >= 1 && params.n <= kMaxContinuations, "n must be in [1, " + std::to_string(kMaxContinuations) + "]");
+  require(!params.num_logprobs || (*params.num_logprobs >= 0 && *params.num_logprobs <= vocab_size),
+          "the number of logprobs must be in [0, " + std::to_string(vocab_size) + "]");
+  for (const auto& [token_id, bias] : params.logit_bias) {
+    require(token_id >= 0 && token_id < vocab_size,
+            "logit_bias: token id " + std::to_string(token_id) + " is not in the vocabulary of " + std::to_string(vocab_size));
+    require(std::isfinite(bias), "logit_bias of token id " + std::to_string(token_id) + " must be finite");
+  }
+}
+
+void check_length(size_t prompt_length, const EngineOptions& options) {
+  require(prompt_length > 0, "the prompt is empty");
+  const auto max_length = static_cast<size_t>(max_sequence_length(options));
+  if (prompt_length < max_length) return;
+  std::string message = "the prompt has " + std::to_string(prompt_length) + " tokens, media included; with at least one " +
+                        "token to answer it must be shorter than ";
+  message += max_length < static_cast<size_t>(options.max_model_len)
+                 ? "the KV cache of " + std::to_string(max_length) + " tokens (give it more memory)"
+                 : "the maximum length of " + std::to_string(max_length) + " tokens";
+  refuse(message);
+}
+
+/// Ids of placeholder tokens may lie beyond the vocabulary: encoder rows replace their embeddings.
+void check_token_ids(const EngineRequest& input, const std::vector<MediaRun>& runs, int64_t vocab_size) {
+  auto run = runs.begin();
+  for (int32_t i = 0; i < static_cast<int32_t>(input.prompt_ids.size()); ++i) {
+    while (run != runs.end() && run->offset + run->count <= i) ++run;
+    const bool is_placeholder = run != runs.end() && run->offset <= i;
+    const int32_t token_id = input.prompt_ids[static_cast<size_t>(i)];
+    require(token_id >= 0 && (is_placeholder || token_id < vocab_size),
+            "token id " + std::to_string(token_id) + " at position " + std::to_string(i) +
+                " of the prompt is not in the vocabulary of " + std::to_string(vocab_size));
+  }
+}
+
+int64_t num_rows(const ProcessedMedia& media, const Model& model) {
+  if (media.embeddings.empty()) return model.num_encoder_rows(media);
+  const Shape& shape = media.embeddings.shape();
+  const ModelInfo& info = model.info();
+  if (shape.size() != 2 || (shape[1] != info.hidden_size && shape[1] != info.embedding_width)) {
+    throw Error(ErrorCode::kInvalidMedia, "embeddings have the shape " + shape_to_string(shape) + ", expected [tokens, " +
+                                              std::to_string(info.hidden_size) + "]");
+  }
+  return shape[0];
+}
+
+void check_media(const EngineRequest& input, const Model& model) {
+  for (size_t i = 0; i < input.media.size(); ++i) {
+    const MediaItem& item = input.media[i];
+    const std::string name = "media item " + std::to_string(i);
+    require(item.media != nullptr, name + " has no processed media");
+    require(!item.key.empty(), name + " has no key");
+    require(!item.runs.empty(), name + " has no placeholder tokens");
+    int64_t rows = 0;
+    try {
+      rows = num_rows(*item.media, model);
+    } catch (const Error& error) {
+      throw Error(error.code(), name + ": " + error.what());
+    }
+    require(rows == item.num_tokens(), name + " has " + std::to_string(item.num_tokens()) +
+                                           " placeholder tokens, but its encoder " + "yields " + std::to_string(rows) +
+                                           " rows");
+  }
+}
+
+std::vector<int32_t> stop_ids_of(const SamplingParams& params, const EngineOptions& options) {
+  std::vector<int32_t> ids = params.stop_token_ids;
+  if (!params.ignore_eos) ids.insert(ids.end(), options.eos_token_ids.begin(), options.eos_token_ids.end());
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+}  // namespace
+
+void check_options(const EngineOptions& options) {
+  require(options.max_num_seqs >= 1, "max_num_seqs must be at least 1");
+  require(options.max_num_batched_tokens >= 1, "max_num_batched_tokens must be at least 1");
+  require(options.max_model_len >= 2, "max_model_len must be at least 2");
+  require(options.block_size >= 1, "block_size must be at least 1");
+  require(options.num_blocks >= 1 && options.num_blocks * options.block_size >= 2, "num_blocks: the KV cache is too small");
+  require(options.num_blocks <= INT32_MAX / options.block_size, "num_blocks: the KV cache has more than 2^31 tokens");
+  require(options.max_queued >= 1, "max_queued must be at least 1");
+}
+
+int32_t max_sequence_length(const EngineOptions& options) {
+  return static_cast<int32_t>(std::min<int64_t>(options.max_model_len, options.num_blocks * options.block_size));
+}
+
+std::shared_ptr<Request> make_request(EngineRequest input, const Model& model, const EngineOptions& options,
+                                      uint64_t fallback_seed) {
+  const ModelInfo& info = model.info();
+  check_length(input.prompt_ids.size(), options);
+  check_sampling(input.sampling, info.vocab_size);
+  const auto request = std::make_shared<Request>();
+  request->runs = sorted_runs(input.media, static_cast<int32_t>(input.prompt_ids.size()));
+  check_media(input, model);
+  check_token_ids(input, request->runs, info.vocab_size);
+  request->positions = model.positions(input.prompt_ids, input.media);
+  for (const MediaItem& item : input.media) {
+    request->media_bytes.push_back(static_cast<size_t>(item.num_tokens()) * static_cast<size_t>(info.embedding_width) *
+                                   sizeof(float));
+  }
+  request->media_origins.resize(input.media.size(), MediaOrigin::kUnknown);
+  request->stop_ids = stop_ids_of(input.sampling, options);
+  request->seed = input.sampling.seed.value_or(fallback_seed);
+  request->max_length = max_sequence_length(options);
+  request->unforked_indices.resize(static_cast<size_t>(input.sampling.n) - 1);
+  std::iota(request->unforked_indices.begin(), request->unforked_indices.end(), 1);
+  request->input = std::move(input);
+  return request;
+}
+
+}  // namespace sensorium
