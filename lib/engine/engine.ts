@@ -31,8 +31,8 @@ export interface EngineParts {
 export class Engine {
   private readonly running = new Map<number, EngineRequest>();
   private nextId = 1;
-  private isClosing = false;
   private onIdle: (() => void) | undefined;
+  private closing: Promise<void> | undefined;
   private native!: NativeEngine;
 
   private constructor(
@@ -122,7 +122,7 @@ export class Engine {
   }
 
   private checkOpen(): void {
-    if (this.isClosing) throw new SensoriumError('shutting_down', 'The engine is shutting down.');
+    if (this.closing !== undefined) throw new SensoriumError('shutting_down', 'The engine is shutting down.');
   }
 
   private checkPrompt(promptIds: Int32Array): void {
@@ -148,9 +148,12 @@ export class Engine {
   }
 
   /** Refuses new requests, gives running ones `graceMs` to end, aborts the rest and frees the native engine. */
-  async close(graceMs: number): Promise<void> {
-    if (this.isClosing) return;
-    this.isClosing = true;
+  close(graceMs: number): Promise<void> {
+    this.closing ??= this.closeOnce(graceMs);
+    return this.closing;
+  }
+
+  private async closeOnce(graceMs: number): Promise<void> {
     if (this.running.size > 0 && graceMs > 0) await this.waitUntilIdle(graceMs);
     for (const [id, running] of this.running) {
       this.native.abort(id);

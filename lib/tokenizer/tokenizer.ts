@@ -12,8 +12,8 @@ export interface EncodeOptions {
   addSpecialTokens?: boolean | undefined;
 }
 
-/** Which added tokens a text may spell. `ordinary`: those that are not special (and not placeholders). */
-export type Recognise = 'all' | 'ordinary';
+/** Which added tokens count in a text. `control`: special ones and placeholders; `ordinary`: the others. */
+type Recognise = 'all' | 'control' | 'ordinary';
 
 const WORD_CHARACTER = /[\p{L}\p{N}_]/u;
 /** Stands for a text's tokens when the post-processor is asked what it puts around them. */
@@ -70,6 +70,7 @@ export class Tokenizer {
     const all = [...this.addedTokens.byContent.keys()];
     this.trieOf = {
       all: new SpellingTrie(all),
+      control: new SpellingTrie(control),
       ordinary: new SpellingTrie(all.filter((spelling) => !control.has(spelling))),
     };
     [this.prefixIds, this.suffixIds] = this.probePostProcessor();
@@ -83,52 +84,53 @@ export class Tokenizer {
     return at < 0 ? [[], []] : [toIds(tokens.slice(0, at)), toIds(tokens.slice(at + 1))];
   }
 
+  /** Spellings of the control tokens: the special ones and those named at construction. */
+  get controlSpellings(): SpellingTrie {
+    return this.trieOf.control;
+  }
+
   /** A text's ids, added tokens recognised wherever they are spelled. */
   encode(text: string, options: EncodeOptions = {}): number[] {
-    const ids = this.encodeRecognising(text, 'all');
+    const ids = this.encodePieces(text, 'all', (plain, index) => this.encodeStretch(plain, index));
     return options.addSpecialTokens === true ? [...this.prefixIds, ...ids, ...this.suffixIds] : ids;
   }
 
   /** A text's ids where control tokens that it spells stay text. */
   encodePlain(text: string): number[] {
-    return this.encodeRecognising(text, 'ordinary');
+    return this.encodePieces(text, 'ordinary', (plain, index) => this.encodeStretch(plain, index));
   }
 
-  private encodeRecognising(text: string, recognise: Recognise): number[] {
+  /**
+   * A rendered template's ids: control tokens are recognised, then `restore` gives each stretch between them its
+   * final text, in which they are not.
+   */
+  encodeRendered(text: string, restore: (plain: string) => string): number[] {
+    return this.encodePieces(text, 'control', (plain) => this.encodePlain(restore(plain)));
+  }
+
+  private encodePieces(
+    text: string,
+    recognise: Recognise,
+    encodeText: (plain: string, index: number) => number[],
+  ): number[] {
     const pieces = this.trieOf[recognise].split(text);
+    const tokens = pieces.map((piece, i) =>
+      piece.isSpelling ? this.wholeToken(piece.text, pieces[i - 1]?.text, pieces[i + 1]?.text) : undefined,
+    );
     const ids: number[] = [];
     pieces.forEach((piece, i) => {
-      const token = piece.isSpelling ? this.addedTokens.byContent.get(piece.text) : undefined;
-      if (token !== undefined && this.isWholeWord(token, pieces[i - 1]?.text, pieces[i + 1]?.text))
-        ids.push(token.id);
-      else
-        appendAll(
-          ids,
-          this.encodeStretch(this.strip(piece.text, pieces[i - 1]?.text, pieces[i + 1]?.text, recognise), i),
-        );
+      const token = tokens[i];
+      if (token !== undefined) ids.push(token.id);
+      else appendAll(ids, encodeText(strip(piece.text, tokens[i - 1], tokens[i + 1]), i));
     });
     return ids;
   }
 
-  private isWholeWord(token: AddedToken, before = '', after = ''): boolean {
-    if (!token.isSingleWord) return true;
-    return !WORD_CHARACTER.test(before.slice(-1)) && !WORD_CHARACTER.test(after.slice(0, 1));
-  }
-
-  private strip(
-    text: string,
-    before: string | undefined,
-    after: string | undefined,
-    recognise: Recognise,
-  ): string {
-    const neighbour = (spelling: string | undefined): AddedToken | undefined => {
-      if (spelling === undefined || this.trieOf[recognise].matchAt(spelling, 0).length !== spelling.length)
-        return undefined;
-      return this.addedTokens.byContent.get(spelling);
-    };
-    if (neighbour(before)?.stripsRight === true) text = text.trimStart();
-    if (neighbour(after)?.stripsLeft === true) text = text.trimEnd();
-    return text;
+  private wholeToken(spelling: string, before = '', after = ''): AddedToken | undefined {
+    const token = this.addedTokens.byContent.get(spelling);
+    if (token?.isSingleWord !== true) return token;
+    const isTouched = WORD_CHARACTER.test(before.slice(-1)) || WORD_CHARACTER.test(after.slice(0, 1));
+    return isTouched ? undefined : token;
   }
 
   /** One stretch without added tokens: normalise, cut into words, merge. */
@@ -175,6 +177,13 @@ export class Tokenizer {
     // Normalisation makes at most four units one, and a token never spells more units than it has.
     return Math.ceil(textLength / (4 * this.maxTokenLength));
   }
+}
+
+/** A text without the blanks that belong to its neighbours. */
+function strip(text: string, before: AddedToken | undefined, after: AddedToken | undefined): string {
+  if (before?.stripsRight === true) text = text.trimStart();
+  if (after?.stripsLeft === true) text = text.trimEnd();
+  return text;
 }
 
 /** `push(...list)` without its limit on the number of arguments. */

@@ -1,0 +1,200 @@
+import { SensoriumError } from '../errors.js';
+import type { MediaPart, Modality } from '../media/types.js';
+import type { ChatMessage, ChatOptions, ContentPart, RenderedPrompt } from '../request/types.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import { Neutraliser } from './neutralise.js';
+import { ContextBuilder, type Placeholders, type TemplateInfo } from './template-context.js';
+import { TemplatePool, type TemplatePoolOptions } from './template-pool.js';
+
+export interface ChatRendererParts {
+  tokenizer: Tokenizer;
+  placeholders: Placeholders;
+  /** Absent: the model has no chat template, and rendering is `template_missing`. */
+  templates?: { default: string; toolUse?: string | undefined } | undefined;
+  /** Contents of tokenizer_config.json, for bos_token and its like. */
+  tokenizerConfig: Record<string, unknown>;
+  pool?: Partial<TemplatePoolOptions> | undefined;
+}
+
+const TOKEN_VARIABLES = [
+  'bos_token',
+  'eos_token',
+  'pad_token',
+  'unk_token',
+  'sep_token',
+  'cls_token',
+  'mask_token',
+];
+
+function readTokenVariables(tokenizerConfig: Record<string, unknown>): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const name of TOKEN_VARIABLES) {
+    const value = tokenizerConfig[name];
+    const content: unknown =
+      typeof value === 'object' && value !== null && 'content' in value ? value.content : value;
+    if (typeof content === 'string') variables[name] = content;
+  }
+  return variables;
+}
+
+function mediaOf(messages: readonly ChatMessage[]): MediaPart[] {
+  return messages.flatMap((message) =>
+    message.content.flatMap((part) => (part.type === 'media' ? [part.media] : [])),
+  );
+}
+
+/** The media in the order of their placeholders: the k-th of a modality is the k-th part of that modality. */
+export function orderMedia(
+  tokenIds: readonly number[],
+  media: readonly MediaPart[],
+  placeholders: Placeholders,
+  writer: string,
+): MediaPart[] {
+  const modalityOf = new Map<number, Modality>();
+  const waiting = new Map<Modality, MediaPart[]>();
+  for (const modality of ['image', 'video', 'audio'] as const) {
+    const tokens = placeholders[modality];
+    if (tokens !== undefined) modalityOf.set(tokens.tokenId, modality);
+    waiting.set(
+      modality,
+      media.filter((part) => part.modality === modality),
+    );
+  }
+  const ordered: MediaPart[] = [];
+  const counts = new Map<Modality, number>();
+  for (const id of tokenIds) {
+    const modality = modalityOf.get(id);
+    if (modality === undefined) continue;
+    const k = counts.get(modality) ?? 0;
+    counts.set(modality, k + 1);
+    const part = waiting.get(modality)?.[k];
+    if (part !== undefined) ordered.push(part);
+  }
+  for (const [modality, parts] of waiting) checkCount(modality, counts.get(modality) ?? 0, parts, writer);
+  return ordered;
+}
+
+function checkCount(
+  modality: Modality,
+  numPlaceholders: number,
+  parts: readonly MediaPart[],
+  writer: string,
+): void {
+  if (numPlaceholders === parts.length) return;
+  const message = `${writer} has ${numPlaceholders} ${modality} placeholder(s) for ${parts.length} ${modality} item(s).`;
+  throw new SensoriumError('placeholder_mismatch', message, { param: parts[numPlaceholders]?.param });
+}
+
+/** Turns a conversation into token ids with one placeholder per medium, by the checkpoint's template. */
+export class ChatRenderer {
+  private readonly tokenVariables: Readonly<Record<string, string>>;
+
+  private constructor(
+    private readonly parts: ChatRendererParts,
+    private readonly pool: TemplatePool | undefined,
+    private readonly templates: readonly TemplateInfo[],
+  ) {
+    this.tokenVariables = readTokenVariables(parts.tokenizerConfig);
+  }
+
+  /** Compiles the templates in a worker. Rejects with `invalid_template`. */
+  static async create(parts: ChatRendererParts): Promise<ChatRenderer> {
+    if (parts.templates === undefined) return new ChatRenderer(parts, undefined, []);
+    const sources = [parts.templates.default, parts.templates.toolUse].filter(
+      (source) => source !== undefined,
+    );
+    const pool = new TemplatePool(sources, parts.pool);
+    try {
+      const formats = await pool.start();
+      const templates = sources.map((source, i) => ({ source, format: formats[i] ?? 'string' }));
+      return new ChatRenderer(parts, pool, templates);
+    } catch (error) {
+      pool.close();
+      throw error;
+    }
+  }
+
+  /** `check` sees the rendered text before it is tokenised, and may refuse it by throwing. */
+  async render(
+    messages: readonly ChatMessage[],
+    options: ChatOptions = {},
+    check?: (text: string) => void,
+  ): Promise<RenderedPrompt> {
+    const { tokenizer, placeholders } = this.parts;
+    const { pool, index, template } = this.chooseTemplate(options);
+    const { neutraliser, conversation, endMark } = this.prepare(template, messages, options);
+    const addGenerationPrompt = endMark === undefined && (options.addGenerationPrompt ?? true);
+    const builder = new ContextBuilder(template, neutraliser, placeholders, this.tokenVariables);
+    const rendered = await pool.render(index, builder.build(conversation, options, addGenerationPrompt));
+    const text = endMark === undefined ? rendered : cutAt(rendered, endMark);
+    check?.(text);
+    const tokenIds = tokenizer.encodeRendered(text, (plain) => neutraliser.restore(plain));
+    const media = orderMedia(tokenIds, mediaOf(messages), placeholders, 'The rendered chat template');
+    return { tokenIds, media };
+  }
+
+  private chooseTemplate(options: ChatOptions): {
+    pool: TemplatePool;
+    index: number;
+    template: TemplateInfo;
+  } {
+    const hasTools = options.tools !== undefined && options.tools.length > 0;
+    const index = hasTools && this.templates.length > 1 ? 1 : 0;
+    const template = this.templates[index];
+    if (this.pool !== undefined && template !== undefined) return { pool: this.pool, index, template };
+    throw new SensoriumError(
+      'template_missing',
+      'This model has no chat template: use completions, or start it with --chat-template.',
+      { param: 'messages' },
+    );
+  }
+
+  private prepare(
+    template: TemplateInfo,
+    messages: readonly ChatMessage[],
+    options: ChatOptions,
+  ): { neutraliser: Neutraliser; conversation: readonly ChatMessage[]; endMark: string | undefined } {
+    const texts = messages.map(({ content, extra }) => [
+      content.map((part) => (part.type === 'text' ? part.text : '')),
+      extra,
+    ]);
+    const inputs = [texts, options.tools ?? [], options.chatTemplateKwargs ?? {}, template.source];
+    const neutraliser = new Neutraliser(this.parts.tokenizer.controlSpellings, inputs);
+    if (options.continueFinalMessage !== true)
+      return { neutraliser, conversation: messages, endMark: undefined };
+    if (options.addGenerationPrompt === true) {
+      const message = 'add_generation_prompt and continue_final_message cannot both be true.';
+      throw new SensoriumError('invalid_value', message, { param: 'continue_final_message' });
+    }
+    const endMark = neutraliser.reserve();
+    return { neutraliser, conversation: markEnd(messages, endMark), endMark };
+  }
+
+  close(): void {
+    this.pool?.close();
+  }
+}
+
+/** The conversation with `mark` at the end of its last text. */
+function markEnd(messages: readonly ChatMessage[], mark: string): ChatMessage[] {
+  const last = messages.at(-1);
+  const part: ContentPart | undefined = last?.content.at(-1);
+  if (last === undefined || part?.type !== 'text') {
+    const message = 'continue_final_message needs a last message that ends in text.';
+    throw new SensoriumError('invalid_value', message, { param: 'continue_final_message' });
+  }
+  const content: ContentPart[] = [...last.content.slice(0, -1), { type: 'text', text: part.text + mark }];
+  return [...messages.slice(0, -1), { ...last, content }];
+}
+
+function cutAt(rendered: string, mark: string): string {
+  const at = rendered.lastIndexOf(mark);
+  if (at >= 0) return rendered.slice(0, at);
+  throw new SensoriumError(
+    'invalid_template',
+    'The chat template does not print the final message that is to be continued.',
+    {
+      param: 'continue_final_message',
+    },
+  );
+}
