@@ -1,0 +1,165 @@
+import { Option, type Command } from 'commander';
+import type { LLMOptions } from '../llm/types.js';
+import type { MediaPolicy, Modality } from '../media/types.js';
+import type { SamplingOptions } from '../request/types.js';
+import * as values from './values.js';
+
+export interface EngineFlags {
+  dtype: 'auto' | 'float32' | 'bfloat16';
+  isa?: string;
+  numThreads?: number;
+  maxModelLen?: number;
+  maxNumSeqs?: number;
+  maxNumBatchedTokens?: number;
+  kvCacheGb?: number;
+  mmProcessorCacheGb?: number;
+  enablePrefixCaching: boolean;
+  chatTemplate?: string;
+}
+
+export interface MediaFlags {
+  limitMmPerPrompt?: Partial<Record<Modality, number>>;
+  mediaIoKwargs?: Partial<Record<Modality, Record<string, unknown>>>;
+  mmProcessorKwargs?: Record<string, unknown>;
+  allowedMediaDomains?: string[];
+  allowedLocalMediaPath?: string;
+  allowPrivateMediaAddresses?: boolean;
+}
+
+export interface SamplingFlags {
+  maxTokens?: number;
+  temperature?: number;
+  topP?: number;
+  topK?: number;
+  seed?: number;
+}
+
+const option = (flags: string, help: string): Option => new Option(flags, help);
+
+/** How the model is loaded and run. */
+export function addEngineOptions(command: Command): Command {
+  command.optionsGroup('Model and engine:');
+  return command
+    .addOption(
+      option('--dtype <type>', 'arithmetic of weights and KV cache; auto is bfloat16, float32 is exact')
+        .choices(['auto', 'float32', 'bfloat16'])
+        .default('auto'),
+    )
+    .addOption(
+      option(
+        '--isa <name>',
+        'kernel table to force; default: the best this CPU has (SENSORIUM_CPU_ISA)',
+      ).choices(['generic', 'avx2', 'avx512', 'amx']),
+    )
+    .option(
+      '--num-threads <n>',
+      'threads that compute; default: the physical cores',
+      values.wholeNumber(1, 1024),
+    )
+    .option(
+      '--max-model-len <tokens>',
+      'prompt and answer together; default: what the model can',
+      values.wholeNumber(1),
+    )
+    .option('--max-num-seqs <n>', 'answers computed at the same time', values.wholeNumber(1, 4096))
+    .option('--max-num-batched-tokens <n>', 'tokens of one engine step', values.wholeNumber(1))
+    .option(
+      '--kv-cache-gb <GiB>',
+      'size of the KV cache, e.g. 0.5; default: max-num-seqs full contexts, at most a quarter of the memory',
+      values.numberFrom(0.000001),
+    )
+    .option(
+      '--mm-processor-cache-gb <GiB>',
+      'processed media and encoder rows kept for reuse, e.g. 0.25; 0 keeps none',
+      values.numberFrom(0),
+    )
+    .option('--enable-prefix-caching', 'reuse what prompts have in common', true)
+    .option('--no-enable-prefix-caching', 'compute every prompt from its start')
+    .option('--chat-template <file>', "Jinja template used instead of the checkpoint's");
+}
+
+/** What media may be, and where they may come from. */
+export function addMediaOptions(command: Command): Command {
+  command.optionsGroup('Media (closed by default: public http(s) addresses and data: URLs only):');
+  return command
+    .option(
+      '--limit-mm-per-prompt <json>',
+      'parts of each kind, e.g. {"image":4,"video":1}',
+      values.modalityLimits,
+    )
+    .option(
+      '--media-io-kwargs <json>',
+      'decoder defaults, e.g. {"video":{"num_frames":16}}',
+      values.modalityOptions,
+    )
+    .option(
+      '--mm-processor-kwargs <json>',
+      'preprocessing defaults, e.g. {"max_pixels":602112}',
+      values.jsonObject,
+    )
+    .option(
+      '--allowed-media-domains <host>',
+      'only these hosts are fetched from (repeatable, or separated by commas)',
+      values.appendList,
+    )
+    .option(
+      '--allowed-local-media-path <folder>',
+      'opens file: URLs inside this folder: every client can then read what lies there',
+      values.folder,
+    )
+    .option(
+      '--allow-private-media-addresses',
+      'lets URLs point to loopback and private networks: every client can then reach what this machine can',
+    );
+}
+
+export function addSamplingOptions(command: Command): Command {
+  command.optionsGroup('Answer:');
+  return command
+    .option('--max-tokens <n>', 'longest answer', values.wholeNumber(1))
+    .option('--temperature <t>', '0 is greedy; default: what the checkpoint says', values.numberFrom(0, 2))
+    .option('--top-p <p>', 'nucleus sampling', values.numberFrom(0.000001, 1))
+    .option('--top-k <k>', 'sample from the best k; 0 is all', values.wholeNumber(0))
+    .option('--seed <n>', 'makes sampling repeatable', values.wholeNumber(0));
+}
+
+/** The absent ones are left out, so that defaults stay where they are defined. */
+function withoutAbsent<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+}
+
+export function toMediaPolicy(flags: MediaFlags): Partial<MediaPolicy> {
+  return withoutAbsent({
+    allowedMediaDomains: flags.allowedMediaDomains,
+    allowedLocalMediaPath: flags.allowedLocalMediaPath,
+    allowPrivateMediaAddresses: flags.allowPrivateMediaAddresses,
+  }) as Partial<MediaPolicy>;
+}
+
+export function toLLMOptions(
+  model: string | undefined,
+  flags: EngineFlags & Partial<MediaFlags>,
+): LLMOptions {
+  return withoutAbsent({
+    model,
+    dtype: flags.dtype,
+    isa: flags.isa,
+    numThreads: flags.numThreads,
+    maxModelLen: flags.maxModelLen,
+    maxNumSeqs: flags.maxNumSeqs,
+    maxNumBatchedTokens: flags.maxNumBatchedTokens,
+    kvCacheGb: flags.kvCacheGb,
+    mmProcessorCacheGb: flags.mmProcessorCacheGb,
+    enablePrefixCaching: flags.enablePrefixCaching,
+    chatTemplate: flags.chatTemplate,
+    limitMmPerPrompt: flags.limitMmPerPrompt,
+    mediaIoKwargs: flags.mediaIoKwargs,
+    mmProcessorKwargs: flags.mmProcessorKwargs,
+    mediaPolicy: toMediaPolicy(flags),
+  });
+}
+
+export function toSampling(flags: SamplingFlags): SamplingOptions {
+  const { maxTokens, temperature, topP, topK, seed } = flags;
+  return withoutAbsent({ maxTokens, temperature, topP, topK, seed });
+}
