@@ -1,0 +1,72 @@
+import { SensoriumError } from '../errors.js';
+import type { NativeAddon } from '../native/addon.js';
+import { objectAt, readCheckpointFiles, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
+import { createQwen25OmniProcessor } from './qwen2-5-omni.js';
+import { createQwen2VlProcessor } from './qwen2-vl.js';
+import { createTextOnlyProcessor } from './text-only.js';
+import type { Processor } from './types.js';
+
+interface Family {
+  name: string;
+  /** `architectures[0]` of config.json decides, then `model_type`. */
+  architectures: string[];
+  modelTypes: string[];
+  create: (family: string, files: CheckpointFiles, addon: NativeAddon) => Processor;
+}
+
+const FAMILIES: readonly Family[] = [
+  {
+    name: 'qwen2',
+    architectures: ['Qwen2ForCausalLM'],
+    modelTypes: ['qwen2'],
+    create: createTextOnlyProcessor,
+  },
+  {
+    name: 'qwen2_vl',
+    architectures: ['Qwen2VLForConditionalGeneration'],
+    modelTypes: ['qwen2_vl'],
+    create: createQwen2VlProcessor,
+  },
+  {
+    name: 'qwen2_5_vl',
+    architectures: ['Qwen2_5_VLForConditionalGeneration'],
+    modelTypes: ['qwen2_5_vl'],
+    create: createQwen2VlProcessor,
+  },
+  {
+    name: 'qwen2_5_omni',
+    architectures: [
+      'Qwen2_5OmniModel',
+      'Qwen2_5OmniForConditionalGeneration',
+      'Qwen2_5OmniThinkerForConditionalGeneration',
+      'Qwen2OmniNaViTThinkerForConditionalGeneration',
+    ],
+    modelTypes: ['qwen2_5_omni', 'qwen2_5_omni_thinker'],
+    create: createQwen25OmniProcessor,
+  },
+];
+
+/**
+ * The processor of the checkpoint in `folder`, from its own config files.
+ * Throws `unsupported_architecture` naming the supported ones, `invalid_checkpoint`.
+ */
+export async function createProcessor(folder: string, addon: NativeAddon): Promise<Processor> {
+  const files = await readCheckpointFiles(folder);
+  const family = findFamily(files.config);
+  return family.create(family.name, files, addon);
+}
+
+function findFamily(config: JsonObject): Family {
+  const architectures = Array.isArray(config['architectures']) ? (config['architectures'] as unknown[]) : [];
+  const architecture = String(architectures[0] ?? '');
+  const modelType = String(config['model_type'] ?? objectAt(config, 'thinker_config')?.['model_type'] ?? '');
+  const family =
+    FAMILIES.find(({ architectures: known }) => known.includes(architecture)) ??
+    FAMILIES.find(({ modelTypes }) => modelTypes.includes(modelType));
+  if (family !== undefined) return family;
+  const supported = FAMILIES.map(({ architectures: known }) => known[0]).join(', ');
+  throw new SensoriumError(
+    'unsupported_architecture',
+    `The architecture "${architecture || modelType}" is not supported; supported are ${supported}.`,
+  );
+}

@@ -1,0 +1,19 @@
+import { SensoriumError } from '../errors.js';
+import { expandPlaceholders, writeOneRun } from './expand.js';
+import type { Processor } from './types.js';
+
+/** Text models take no media: every item is refused. */
+export function createTextOnlyProcessor(family: string): Processor {
+  return {
+    family,
+    modalities: [],
+    placeholders: {},
+    samplingRate: 16_000,
+    videoSampling: { fps: 2, minFrames: 4, maxFrames: 768, frameFactor: 2 },
+    process: (media) =>
+      Promise.reject(
+        new SensoriumError('unsupported_modality', `This model does not take ${media.kind} input.`),
+      ),
+    expand: (tokenIds, items) => expandPlaceholders(tokenIds, items, {}, writeOneRun),
+  };
+}

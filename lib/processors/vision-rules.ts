@@ -1,0 +1,178 @@
+import { SensoriumError } from '../errors.js';
+import type { DecodedImage, DecodedVideo } from '../media/types.js';
+import type { NativeAddon, NativeMedia, NativePatchOptions } from '../native/addon.js';
+import { invalidFile, numberAt, objectAt, type JsonObject } from './checkpoint-files.js';
+import { withNativeErrors } from './native-error.js';
+import type { ProcessedItem } from './types.js';
+
+const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073];
+const CLIP_STD = [0.26862954, 0.26130258, 0.27577711];
+/** Limits of Qwen2VLImageProcessor where a checkpoint names none. */
+const DEFAULT_MIN_PIXELS = 56 * 56;
+const DEFAULT_MAX_PIXELS = 28 * 28 * 1280;
+/** Largest limit that a request may ask for where the checkpoint's own is smaller: 16384 merged cells. */
+const MAX_REQUESTED_PIXELS = 28 * 28 * 16384;
+const FILTERS: Record<number, NativePatchOptions['filter']> = { 1: 'lanczos', 2: 'bilinear', 3: 'bicubic' };
+
+/** How a Qwen2-VL style processor cuts pictures: one for images, one for videos. */
+export interface VisionRules {
+  patchSize: number;
+  temporalPatchSize: number;
+  mergeSize: number;
+  /** Limits of width x height after resizing. */
+  minPixels: number;
+  maxPixels: number;
+  patch: Omit<NativePatchOptions, 'width' | 'height'>;
+}
+
+interface PixelLimits {
+  minPixels: number | undefined;
+  maxPixels: number | undefined;
+}
+
+/** `min_pixels`/`max_pixels`, or `size` with the same names or as edges: for these processors those count pixels too. */
+function readPixelLimits(options: JsonObject): PixelLimits {
+  const size = objectAt(options, 'size') ?? {};
+  return {
+    minPixels: numberAt(options, 'min_pixels') ?? numberAt(size, 'min_pixels', 'shortest_edge'),
+    maxPixels: numberAt(options, 'max_pixels') ?? numberAt(size, 'max_pixels', 'longest_edge'),
+  };
+}
+
+/** Rules from a processor's config file called `name`. Throws `invalid_checkpoint`. */
+export function readVisionRules(config: JsonObject, name: string): VisionRules {
+  const patchSize = wholeAt(config, 'patch_size', 14, name);
+  const temporalPatchSize = wholeAt(config, 'temporal_patch_size', 2, name);
+  const mergeSize = wholeAt(config, 'merge_size', 2, name);
+  const { minPixels = DEFAULT_MIN_PIXELS, maxPixels = DEFAULT_MAX_PIXELS } = readPixelLimits(config);
+  if (!(minPixels > 0) || !(maxPixels >= minPixels))
+    throw invalidFile(name, 'has no valid min_pixels and max_pixels');
+  const filter = FILTERS[numberAt(config, 'resample') ?? 3];
+  if (filter === undefined) throw invalidFile(name, 'names a resample filter that is not supported');
+  return {
+    patchSize,
+    temporalPatchSize,
+    mergeSize,
+    minPixels,
+    maxPixels,
+    patch: {
+      patchSize,
+      temporalPatchSize,
+      mergeSize,
+      mean: tripleAt(config, 'image_mean', CLIP_MEAN, name),
+      std: tripleAt(config, 'image_std', CLIP_STD, name),
+      filter,
+      doResize: config['do_resize'] !== false,
+      doRescale: config['do_rescale'] !== false,
+      doNormalize: config['do_normalize'] !== false,
+      rescaleFactor: numberAt(config, 'rescale_factor') ?? 1 / 255,
+    },
+  };
+}
+
+function wholeAt(config: JsonObject, key: string, fallback: number, name: string): number {
+  const value = numberAt(config, key) ?? fallback;
+  if (!Number.isInteger(value) || value < 1 || value > 1024) throw invalidFile(name, `has no valid ${key}`);
+  return value;
+}
+
+function tripleAt(
+  config: JsonObject,
+  key: string,
+  fallback: number[],
+  name: string,
+): [number, number, number] {
+  const value = config[key] ?? fallback;
+  const isTriple = Array.isArray(value) && value.length === 3 && value.every((x) => Number.isFinite(x));
+  if (!isTriple) throw invalidFile(name, `has no valid ${key}`);
+  return value as [number, number, number];
+}
+
+/** The rules with a request's own pixel limits. Throws `invalid_value`. */
+export function withRequestedLimits(rules: VisionRules, options: JsonObject): VisionRules {
+  const { minPixels, maxPixels } = requestedLimits(options);
+  if (minPixels === undefined && maxPixels === undefined) return rules;
+  const most = Math.max(rules.maxPixels, MAX_REQUESTED_PIXELS);
+  for (const [name, value] of [['min_pixels', minPixels] as const, ['max_pixels', maxPixels] as const]) {
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= most)) {
+      throw new SensoriumError('invalid_value', `${name} must be a whole number from 1 to ${most}.`);
+    }
+  }
+  const limits = { minPixels: minPixels ?? rules.minPixels, maxPixels: maxPixels ?? rules.maxPixels };
+  // One limit alone moves the other out of its way.
+  if (minPixels === undefined) limits.minPixels = Math.min(limits.minPixels, limits.maxPixels);
+  if (maxPixels === undefined) limits.maxPixels = Math.max(limits.minPixels, limits.maxPixels);
+  if (limits.minPixels > limits.maxPixels) {
+    throw new SensoriumError('invalid_value', 'min_pixels must not be above max_pixels.');
+  }
+  return { ...rules, ...limits };
+}
+
+/** Like readPixelLimits, but what is not a number is an error rather than absent. */
+function requestedLimits(options: JsonObject): PixelLimits {
+  for (const name of ['min_pixels', 'max_pixels']) {
+    const value = options[name];
+    if (value !== undefined && value !== null && typeof value !== 'number') {
+      throw new SensoriumError('invalid_value', `${name} must be a number.`);
+    }
+  }
+  return readPixelLimits(options);
+}
+
+/** Rows the language model sees of a patch grid. */
+function numMergedTokens(media: NativeMedia, rules: VisionRules): number {
+  const [t, h, w] = media.grid;
+  return (t * h * w) / (rules.mergeSize * rules.mergeSize);
+}
+
+function patchOptions(
+  addon: NativeAddon,
+  { width, height }: { width: number; height: number },
+  rules: VisionRules,
+): NativePatchOptions {
+  const factor = rules.patchSize * rules.mergeSize;
+  const size = rules.patch.doResize
+    ? addon.smartResize(height, width, factor, rules.minPixels, rules.maxPixels)
+    : { width, height };
+  return { ...rules.patch, ...size };
+}
+
+/** Patches of one picture. Throws `invalid_image`, `invalid_value`. */
+export async function processImage(
+  addon: NativeAddon,
+  image: DecodedImage,
+  rules: VisionRules,
+): Promise<ProcessedItem> {
+  const media = await withNativeErrors('image', async () =>
+    addon.patchifyImage(image.data, image.width, image.height, patchOptions(addon, image, rules)),
+  );
+  return { modality: 'image', media, numTokens: numMergedTokens(media, rules), sizeBytes: media.sizeBytes };
+}
+
+/** Patches of a sampled clip, without its sound. Throws `invalid_video`, `invalid_value`. */
+export async function processVideo(
+  addon: NativeAddon,
+  video: DecodedVideo,
+  rules: VisionRules,
+): Promise<ProcessedItem> {
+  const secondsPerGrid = rules.temporalPatchSize / video.sampledFps;
+  const { frames, width, height } = video;
+  const media = await withNativeErrors('video', async () =>
+    addon.patchifyVideo(frames, width, height, secondsPerGrid, patchOptions(addon, video, rules)),
+  );
+  const numTokens = numMergedTokens(media, rules);
+  return { modality: 'video', media, numTokens, sizeBytes: media.sizeBytes, secondsPerGrid };
+}
+
+/** A video processor's own sampling. */
+export function readVideoSampling(
+  config: JsonObject,
+  frameFactor: number,
+): { fps: number; minFrames: number; maxFrames: number; frameFactor: number } {
+  return {
+    fps: numberAt(config, 'fps') ?? 2,
+    minFrames: numberAt(config, 'min_frames') ?? 4,
+    maxFrames: numberAt(config, 'max_frames') ?? 768,
+    frameFactor,
+  };
+}
