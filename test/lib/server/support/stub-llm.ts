@@ -22,6 +22,26 @@ export interface StubBehaviour {
   statsError?: SensoriumError;
 }
 
+const STATS: Omit<LLMStats, 'mediaCache'> = {
+  numRunning: 3,
+  numWaiting: 2,
+  numBlocks: 8,
+  numUsedBlocks: 6,
+  prefixQueries: 11,
+  prefixHits: 12,
+  prefixEvictions: 0,
+  encoderQueries: 13,
+  encoderHits: 14,
+  encoderEvictions: 0,
+  encoderCacheBytes: 15,
+  kvCacheBytes: 16,
+  weightBytes: 17,
+  numSteps: 18,
+  numPreemptions: 19,
+  numPromptTokens: 20,
+  numGeneratedTokens: 21,
+};
+
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A model that always says the same. It records what it was asked. */
@@ -86,10 +106,8 @@ export class StubLLM {
 
   stats(): LLMStats {
     if (this.behaviour.statsError !== undefined) throw this.behaviour.statsError;
-    const numbers = new Proxy({}, { get: () => 3 });
-    return Object.assign(numbers, {
-      mediaCache: { queries: 5, hits: 4, evictions: 0, sizeBytes: 10 },
-    }) as LLMStats;
+    const mediaCache = { queries: 5, hits: 4, evictions: 0, sizeBytes: 10 };
+    return { ...STATS, mediaCache };
   }
 
   observe(listener: (observation: RequestObservation) => void): () => void {
