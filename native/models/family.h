@@ -28,6 +28,9 @@ struct ModelFamily {
 
 // One a family, in its folder. Each throws kInvalidCheckpoint or kUnsupportedArchitecture.
 std::unique_ptr<Model> load_qwen2(LoadRequest request);
+std::unique_ptr<Model> load_qwen2_vl(LoadRequest request);
+std::unique_ptr<Model> load_qwen2_5_vl(LoadRequest request);
+std::unique_ptr<Model> load_qwen2_5_omni(LoadRequest request);
 
 /// Fills in what follows from the language model's config and the loader's totals.
 ModelInfo finish_info(ModelInfo info, const TextConfig& config, const WeightLoader& loader);

@@ -10,6 +10,12 @@ namespace {
 const std::vector<ModelFamily>& families() {
   static const std::vector<ModelFamily> all{
       {"qwen2", {"Qwen2ForCausalLM"}, {"qwen2"}, load_qwen2},
+      {"qwen2_vl", {"Qwen2VLForConditionalGeneration"}, {"qwen2_vl"}, load_qwen2_vl},
+      {"qwen2_5_vl", {"Qwen2_5_VLForConditionalGeneration"}, {"qwen2_5_vl"}, load_qwen2_5_vl},
+      {"qwen2_5_omni",
+       {"Qwen2_5OmniModel", "Qwen2_5OmniForConditionalGeneration", "Qwen2_5OmniThinkerForConditionalGeneration"},
+       {"qwen2_5_omni", "qwen2_5_omni_thinker"},
+       load_qwen2_5_omni},
   };
   return all;
 }

@@ -100,4 +100,10 @@ TextConfig read_text_config(const ConfigSection& section, TextConfig config) {
   return config;
 }
 
+TextConfig read_composite_text_config(const ConfigSection& config, TextConfig defaults) {
+  TextConfig text = read_text_config(config.section_over_this("text_config"), std::move(defaults));
+  text.is_tied = config.flag({"tie_word_embeddings"}, text.is_tied);
+  return text;
+}
+
 }  // namespace sensorium

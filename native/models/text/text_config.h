@@ -27,5 +27,7 @@ struct TextConfig {
 /// `section` with the class defaults `defaults`. Throws kInvalidCheckpoint on sizes that cannot be, kUnsupportedArchitecture on
 /// sliding windows and unknown RoPE scalings.
 TextConfig read_text_config(const ConfigSection& section, TextConfig defaults);
+/// Text config of a multimodal model: in `text_config`, or flat in `config` itself, whose tie_word_embeddings decides.
+TextConfig read_composite_text_config(const ConfigSection& config, TextConfig defaults);
 
 }  // namespace sensorium

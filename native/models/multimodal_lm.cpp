@@ -1,0 +1,34 @@
+#include "models/multimodal_lm.h"
+
+#include "core/error.h"
+
+namespace sensorium {
+
+PromptPositions MultimodalLm::positions(std::span<const int32_t> prompt_ids, std::span<const MediaItem> media) const {
+  return mrope_positions(prompt_ids, media, rules_);
+}
+
+int64_t MultimodalLm::num_encoder_rows(const ProcessedMedia& media) const {
+  const MediaEncoder& encoder = encoder_of(media.modality);
+  if (media.embeddings.empty()) return encoder.num_rows(media);
+  const Shape& shape = media.embeddings.shape();
+  if (shape.size() != 2 || shape[0] < 1 || shape[1] != encoder.width()) {
+    throw Error(ErrorCode::kInvalidMedia, "embeddings have shape " + shape_to_string(shape) + ", expected [tokens, " +
+                                              std::to_string(encoder.width()) + "]");
+  }
+  return shape[0];
+}
+
+Tensor MultimodalLm::encode(const ProcessedMedia& media, Arena& arena) {
+  const int64_t num_rows = num_encoder_rows(media);
+  if (media.embeddings.empty()) return encoder_of(media.modality).encode(media, arena);
+  return Tensor::from({media.embeddings.data(), DType::kFloat32, {num_rows, info().embedding_width}});
+}
+
+const MediaEncoder& MultimodalLm::encoder_of(Modality modality) const {
+  const MediaEncoder* encoder = modality == Modality::kAudio ? encoders_.audio.get() : encoders_.vision.get();
+  if (encoder == nullptr) throw Error(ErrorCode::kInvalidMedia, info().architecture + " takes no sound");
+  return *encoder;
+}
+
+}  // namespace sensorium

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+
+#include "models/causal_lm.h"
+#include "models/media_encoder.h"
+#include "models/mrope/mrope_positions.h"
+
+namespace sensorium {
+
+/// A causal language model with M-RoPE and encoders for some modalities.
+class MultimodalLm final : public CausalLm {
+ public:
+  struct Encoders {
+    std::unique_ptr<MediaEncoder> vision;
+    std::unique_ptr<MediaEncoder> audio;  ///< may be null
+  };
+
+  MultimodalLm(TextDecoder decoder, ModelInfo info, const MropeRules& rules, Encoders encoders)
+      : CausalLm(std::move(decoder), std::move(info)), rules_(rules), encoders_(std::move(encoders)) {}
+
+  PromptPositions positions(std::span<const int32_t> prompt_ids, std::span<const MediaItem> media) const override;
+  int64_t num_encoder_rows(const ProcessedMedia& media) const override;
+  Tensor encode(const ProcessedMedia& media, Arena& arena) override;
+
+ private:
+  const MediaEncoder& encoder_of(Modality modality) const;
+
+  MropeRules rules_;
+  Encoders encoders_;
+};
+
+}  // namespace sensorium

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "layers/encoder_block.h"
+#include "layers/patch_merger.h"
+#include "layers/rotary.h"
+#include "models/config_section.h"
+#include "models/media_encoder.h"
+#include "models/vision/frame_plan.h"
+
+namespace sensorium {
+
+/// Sizes that the vision towers of the Qwen families share.
+struct VisionConfig {
+  int64_t depth = 32;
+  int64_t hidden_size = 0;
+  int64_t num_heads = 16;
+  int64_t intermediate_size = 0;
+  int64_t out_hidden_size = 0;  ///< width of the language model
+  int64_t in_channels = 3;
+  int64_t patch_size = 14;
+  int64_t temporal_patch_size = 2;
+  int64_t merge_size = 2;
+  Activation activation = Activation::kNone;
+  std::optional<int32_t> window_cells;  ///< merged cells along a window's side; absent: every block attends to whole frames
+  std::vector<int64_t> full_attention_blocks;  ///< with windows: blocks that attend to whole frames all the same
+
+  int64_t patch_dim() const { return in_channels * temporal_patch_size * patch_size * patch_size; }
+};
+
+/// Reads the keys that all of them have, over the class defaults `defaults`. Throws kInvalidCheckpoint.
+VisionConfig read_vision_config(const ConfigSection& section, VisionConfig defaults);
+
+/// Vision transformer of the Qwen2-VL kind: patches, blocks with 2-D RoPE that attend inside a frame or its windows, merger.
+/// Frames do not see each other, so a long video goes through in groups of bounded memory.
+class VisionTower final : public MediaEncoder {
+ public:
+  /// Reads one block from its own scope; the families' blocks differ in norm, MLP and tensor names.
+  using BlockLoader = EncoderBlock (*)(WeightLoader& loader, const VisionConfig& config);
+  /// Reads the merger's norm from the merger's scope.
+  using NormLoader = Norm (*)(WeightLoader& loader, std::string_view name, int64_t size, float eps);
+
+  /// Reads patch_embed.proj, blocks.N and merger.{ln_q, mlp.0, mlp.2} from `loader`.
+  VisionTower(const VisionConfig& config, WeightLoader loader, BlockLoader load_block, NormLoader load_norm);
+
+  int64_t width() const override { return merger_.num_columns(); }
+  int64_t num_rows(const ProcessedMedia& media) const override;
+  Tensor encode(const ProcessedMedia& media, Arena& arena) const override;
+
+ private:
+  bool is_windowed(size_t block) const;
+  void encode_frames(ConstMatrix patches, const FramePlan& plan, Arena& arena, Matrix output) const;
+  void embed_patches(ConstMatrix patches, const FramePlan& plan, Arena& arena, Matrix hidden) const;
+  void merge_patches(ConstMatrix hidden, const FramePlan& plan, Arena& arena, Matrix output) const;
+
+  VisionConfig config_;
+  Backend& backend_;
+  VisionRotary rotary_;
+  Linear patch_embed_;
+  std::vector<EncoderBlock> blocks_;
+  PatchMerger merger_;
+};
+
+}  // namespace sensorium
