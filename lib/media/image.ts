@@ -121,6 +121,7 @@ async function readRgb(image: Sharp): Promise<DecodedImage> {
 /** Pillow's CMYK to RGB: no profiles, each colour scaled by what black leaves. */
 async function decodeCmyk(image: Sharp): Promise<DecodedImage> {
   const { data, info } = await image
+    .pipelineColourspace('cmyk')
     .toColourspace('cmyk')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
