@@ -90,7 +90,7 @@ export function modalityOptions(text: string): Partial<Record<Modality, Record<s
       );
     }
   }
-  return options as Partial<Record<Modality, Record<string, unknown>>>;
+  return options;
 }
 
 /** An existing folder, made absolute. */

@@ -12,6 +12,7 @@ const ajv = new Ajv({
 
 export type JsonObject = Record<string, unknown>;
 type Schema = Record<string, unknown>;
+type Bounds = Partial<Record<'minimum' | 'exclusiveMinimum' | 'maximum', number>>;
 
 /** `['messages', '0', 'role']` as `messages[0].role`. */
 function pathOf(error: ErrorObject): string {
@@ -39,10 +40,9 @@ function describeTypes(type: unknown): string {
 }
 
 /** The bounds of a number in words: `between 0 and 2`, `at least 1`. */
-function describeRange(schema: Schema): string {
-  const low = schema['minimum'] ?? schema['exclusiveMinimum'];
-  const high = schema['maximum'];
-  const lowWord = schema['exclusiveMinimum'] === undefined ? 'at least' : 'greater than';
+function describeRange({ minimum, exclusiveMinimum, maximum: high }: Bounds): string {
+  const low = minimum ?? exclusiveMinimum;
+  const lowWord = exclusiveMinimum === undefined ? 'at least' : 'greater than';
   if (low === undefined) return `at most ${high}`;
   if (high === undefined) return `${lowWord} ${low}`;
   return lowWord === 'at least' ? `between ${low} and ${high}` : `greater than ${low} and at most ${high}`;

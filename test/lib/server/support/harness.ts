@@ -31,7 +31,6 @@ export async function startServer(
   return { llm, running, url: running.url, post, chat };
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- answers are read by their wire names
 export type Json = any;
 
 export async function readJson(response: Response): Promise<Json> {

@@ -75,7 +75,7 @@ export class StubLLM {
 
   /** As the server takes it. */
   asServerLLM(): ServerLLM {
-    return this as unknown as ServerLLM;
+    return this;
   }
 
   get numAborted(): number {
