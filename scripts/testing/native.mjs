@@ -1,0 +1,64 @@
+// The native tests: built by CMake without Node, run by ctest; also under sanitizers.
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { ROOT, run } from './command.mjs';
+
+const SECONDS_PER_PROGRAM = 600;
+
+/** Cases of all programs, from ctest's log; a program that ended without its count is one failure. */
+function countCases(buildFolder, ctestOutput) {
+  const log = readFileSync(path.join(buildFolder, 'Testing', 'Temporary', 'LastTest.log'), 'utf8');
+  const counts = [...log.matchAll(/^(\d+) passed, (\d+) failed$/gm)];
+  const passed = counts.reduce((total, [, count]) => total + Number(count), 0);
+  const failed = counts.reduce((total, [, , count]) => total + Number(count), 0);
+  const numFailedPrograms = Number(/(\d+) tests? failed out of/.exec(ctestOutput)?.[1] ?? 0);
+  const numCountedFailures = counts.filter(([, , count]) => count !== '0').length;
+  return { passed, failed: failed + Math.max(0, numFailedPrograms - numCountedFailures) };
+}
+
+/** Configures, builds and runs one tree. `only`: a ctest pattern of program names. */
+async function buildAndRun(name, { definitions = [], only, env = {} } = {}) {
+  const buildFolder = path.join(ROOT, 'build', name);
+  const jobs = String(availableParallelism());
+  const steps = [
+    ['-S', ROOT, '-B', buildFolder, '-DSENSORIUM_BUILD_TESTS=ON', ...definitions],
+    ['--build', buildFolder, '-j', jobs],
+  ];
+  for (const args of steps) {
+    const { status, output } = await run('cmake', args, { isQuiet: true });
+    if (status === 0) continue;
+    process.stdout.write(`FAIL ${name}: cmake ${args.join(' ')}\n${output}\n`);
+    return { passed: 0, failed: 1 };
+  }
+  const args = [
+    '--test-dir',
+    buildFolder,
+    '--output-on-failure',
+    '--no-tests=error',
+    '--timeout',
+    String(SECONDS_PER_PROGRAM),
+  ];
+  if (only !== undefined) args.push('-R', only);
+  const { status, output } = await run('ctest', args, { env });
+  const counts = countCases(buildFolder, output);
+  return status !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
+export const native = () => buildAndRun('tests');
+
+const SANITIZER_BUILD = ['-DCMAKE_BUILD_TYPE=RelWithDebInfo'];
+
+export const asan = () =>
+  buildAndRun('asan', {
+    definitions: [...SANITIZER_BUILD, '-DSENSORIUM_SANITIZER=address,undefined'],
+    env: { UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1' },
+  });
+
+/** Only the programs that share state between threads. */
+export const tsan = () =>
+  buildAndRun('tsan', {
+    definitions: [...SANITIZER_BUILD, '-DSENSORIUM_SANITIZER=thread'],
+    only: 'thread|engine|backend_gemm',
+    env: { TSAN_OPTIONS: 'halt_on_error=1' },
+  });
