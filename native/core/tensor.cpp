@@ -16,13 +16,14 @@ namespace {
 constexpr size_t kAlignmentBytes = 64;
 constexpr size_t kHugePageBytes = size_t{2} << 20;
 constexpr size_t kHugePageThresholdBytes = size_t{4} << 20;
+constexpr size_t kMaxBufferBytes = size_t{1} << 40;  // more is a mistake: the system might promise it and not keep it
 
 size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 void* allocate(size_t size_bytes) {
   const bool is_large = size_bytes >= kHugePageThresholdBytes;
   const size_t alignment = is_large ? kHugePageBytes : kAlignmentBytes;
-  if (size_bytes > SIZE_MAX - alignment) return nullptr;
+  if (size_bytes > kMaxBufferBytes - alignment) return nullptr;
   void* memory = nullptr;
   if (posix_memalign(&memory, alignment, round_up(size_bytes, kAlignmentBytes)) != 0) return nullptr;
 #if defined(__linux__)

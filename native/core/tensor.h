@@ -20,7 +20,7 @@ std::string shape_to_string(const Shape& shape);
 class Buffer {
  public:
   Buffer() = default;
-  /// Throws kOutOfMemory when the system refuses. Contents are not initialised.
+  /// Throws kOutOfMemory above 1 TiB or when the system refuses. Contents are not initialised.
   explicit Buffer(size_t size_bytes);
   void* data() { return data_.get(); }
   const void* data() const { return data_.get(); }
