@@ -1,0 +1,166 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/media_input.h"
+#include "golden_tensors.h"
+
+/// Cases of the golden families: inputs as the reference's processors made them, and what the reference computed.
+namespace golden {
+
+/// Placeholder ids as config.json states them; absent ones never occur in a prompt.
+struct PlaceholderIds {
+  int32_t image = -1, video = -1, audio = -1;
+};
+
+inline PlaceholderIds read_placeholder_ids(const std::filesystem::path& model_folder) {
+  const sensorium::Json root = sensorium::Json::parse_file((model_folder / "config.json").string());
+  const sensorium::Json* thinker = root.find("thinker_config");
+  const sensorium::Json& config = thinker != nullptr ? *thinker : root;
+  const auto id = [&](const char* by_id, const char* by_index) {
+    return static_cast<int32_t>(config.get_int(by_id, config.get_int(by_index, -1)));
+  };
+  return {id("image_token_id", "image_token_index"), id("video_token_id", "video_token_index"),
+          id("audio_token_id", "audio_token_index")};
+}
+
+/// One media item of a case.
+struct CaseItem {
+  sensorium::MediaItem item;
+  std::string embeds_name;    ///< golden tensor of its encoder rows
+  bool has_features = false;  ///< all rows of the processor's output are stored
+};
+
+struct Case {
+  std::string name;
+  sensorium::Json expected;
+  sensorium::Json request;
+  Tensors tensors;
+  std::vector<int32_t> prompt_ids;
+  std::vector<int32_t> generated_ids;
+  std::vector<CaseItem> items;
+
+  std::vector<sensorium::MediaItem> media() const {
+    std::vector<sensorium::MediaItem> result;
+    for (const CaseItem& item : items) result.push_back(item.item);
+    return result;
+  }
+};
+
+inline sensorium::Tensor to_tensor(const float* values, sensorium::Shape shape) {
+  return sensorium::Tensor::from({values, sensorium::DType::kFloat32, std::move(shape)});
+}
+
+/// Builds the items of a case from the placeholder runs of its prompt and its grids.
+class ItemBuilder {
+ public:
+  ItemBuilder(const Case& source, const PlaceholderIds& ids) : case_(source), ids_(ids) {}
+
+  std::vector<CaseItem> build() {
+    std::vector<sensorium::TokenRun> images, videos, audios;
+    collect(ids_.image, images);
+    collect(ids_.video, videos);
+    collect(ids_.audio, audios);
+    if (case_.expected.get_bool("use_audio_in_video", false)) return interleaved(videos, audios);
+    std::vector<CaseItem> items;
+    for (size_t i = 0; i < images.size(); ++i) items.push_back(vision("image", i, {images[i]}));
+    for (size_t i = 0; i < videos.size(); ++i) items.push_back(vision("video", i, {videos[i]}));
+    for (size_t i = 0; i < audios.size(); ++i) items.push_back(audio(i, {audios[i]}));
+    std::sort(items.begin(), items.end(),
+              [](const CaseItem& a, const CaseItem& b) { return a.item.runs.front().offset < b.item.runs.front().offset; });
+    return items;
+  }
+
+ private:
+  void collect(int32_t id, std::vector<sensorium::TokenRun>& runs) const {
+    const std::vector<int32_t>& prompt = case_.prompt_ids;
+    for (size_t i = 0; i < prompt.size(); ++i) {
+      if (prompt[i] != id) continue;
+      if (i == 0 || prompt[i - 1] != id) runs.push_back({static_cast<int32_t>(i), 0});
+      runs.back().count++;
+    }
+  }
+
+  std::vector<CaseItem> interleaved(const std::vector<sensorium::TokenRun>& videos,
+                                    const std::vector<sensorium::TokenRun>& audios) const {
+    std::vector<CaseItem> items;
+    items.push_back(vision("video", 0, videos));
+    items.back().item.is_interleaved_with_audio = true;
+    items.push_back(audio(0, audios));
+    return items;
+  }
+
+  CaseItem vision(const std::string& kind, size_t index, std::vector<sensorium::TokenRun> runs) const {
+    const bool is_video = kind == "video";
+    auto media = std::make_shared<sensorium::ProcessedMedia>();
+    media->modality = is_video ? sensorium::Modality::kVideo : sensorium::Modality::kImage;
+    const std::vector<int32_t> grids = case_.tensors.get<int32_t>(kind + "_grid_thw");
+    int64_t first_row = 0;
+    for (size_t i = 0; i < index; ++i) first_row += int64_t{grids[3 * i]} * grids[3 * i + 1] * grids[3 * i + 2];
+    media->grid_t = grids[3 * index];
+    media->grid_h = grids[3 * index + 1];
+    media->grid_w = grids[3 * index + 2];
+    if (is_video) media->seconds_per_grid = case_.tensors.get<float>("second_per_grid_ts")[index];
+    CaseItem item;
+    const std::string pixels = is_video ? "pixel_values_videos" : "pixel_values";
+    item.has_features = !case_.tensors.has(pixels + ".rows");
+    if (item.has_features) {
+      const std::vector<float> values = case_.tensors.get<float>(pixels);
+      const int64_t cols = case_.tensors.shape(pixels)[1], rows = int64_t{media->grid_t} * media->grid_h * media->grid_w;
+      media->features = to_tensor(values.data() + first_row * cols, {rows, cols});
+    }
+    item.item = {kind + std::to_string(index), media, std::move(runs), false};
+    item.embeds_name = kind + "_embeds." + std::to_string(index);
+    return item;
+  }
+
+  /// The reference keeps [bins, frames]; encoders read time-major rows.
+  CaseItem audio(size_t index, std::vector<sensorium::TokenRun> runs) const {
+    const std::string name = "input_features." + std::to_string(index);
+    const std::vector<int64_t> shape = case_.tensors.shape(name);
+    const std::vector<float> values = case_.tensors.get<float>(name);
+    auto media = std::make_shared<sensorium::ProcessedMedia>();
+    media->modality = sensorium::Modality::kAudio;
+    media->features = sensorium::Tensor({shape[1], shape[0]});
+    for (int64_t bin = 0; bin < shape[0]; ++bin) {
+      for (int64_t frame = 0; frame < shape[1]; ++frame) {
+        media->features.data()[frame * shape[0] + bin] = values[static_cast<size_t>(bin * shape[1] + frame)];
+      }
+    }
+    CaseItem item;
+    item.has_features = true;
+    item.item = {"audio" + std::to_string(index), media, std::move(runs), false};
+    item.embeds_name = "audio_embeds." + std::to_string(index);
+    return item;
+  }
+
+  const Case& case_;
+  PlaceholderIds ids_;
+};
+
+inline Case load_case(const std::filesystem::path& folder, const PlaceholderIds& ids) {
+  Case loaded{folder.filename().string(),
+              sensorium::Json::parse_file((folder / "expected.json").string()),
+              sensorium::Json::parse_file((folder / "request.json").string()),
+              Tensors(folder / "expected.safetensors"),
+              {},
+              {},
+              {}};
+  loaded.prompt_ids = loaded.tensors.get<int32_t>("input_ids");
+  loaded.generated_ids = loaded.tensors.get<int32_t>("generated_ids");
+  loaded.items = ItemBuilder(loaded, ids).build();
+  return loaded;
+}
+
+inline std::vector<std::filesystem::path> case_folders(const std::string& family) {
+  std::vector<std::filesystem::path> folders;
+  for (const auto& entry : std::filesystem::directory_iterator(root() / family / "cases")) folders.push_back(entry.path());
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+}  // namespace golden

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "models/model.h"
+
+/// Drives a Model step by step without the engine: prompts in chunks, several sequences in a step, decoding.
+namespace sensorium::testing {
+
+constexpr int64_t kBlockSize = 16;
+
+/// A prompt with its positions and encoder rows.
+struct Prompt {
+  std::vector<int32_t> ids;
+  PromptPositions positions;
+  struct Rows {
+    TokenRun run;
+    std::vector<float> values;  ///< [run.count, width]
+  };
+  std::vector<Rows> media_rows;
+};
+
+/// One sequence's state in the cache. Blocks lie in descending order, so that no kernel can lean on their order.
+struct Sequence {
+  const Prompt* prompt = nullptr;
+  std::vector<int32_t> ids;  ///< prompt and what was decoded
+  int32_t num_done = 0;      ///< tokens in the cache
+  std::vector<int32_t> block_table;
+};
+
+class Driver {
+ public:
+  Driver(Model& model, Backend& backend, int64_t max_tokens, int32_t num_sequences = 1)
+      : model_(model),
+        blocks_per_sequence_(static_cast<int32_t>((max_tokens + kBlockSize - 1) / kBlockSize)),
+        cache_(model.create_kv_cache(backend, int64_t{blocks_per_sequence_} * num_sequences, kBlockSize)) {}
+
+  Sequence start(const Prompt& prompt) {
+    Sequence sequence{&prompt, prompt.ids, 0, {}};
+    const int32_t first = blocks_per_sequence_ * num_started_++;
+    for (int32_t i = blocks_per_sequence_ - 1; i >= 0; --i) sequence.block_table.push_back(first + i);
+    return sequence;
+  }
+
+  /// Puts the next `counts[i]` tokens of each sequence through one step; logits of each sequence's last token of the step, or
+  /// hidden states of all the step's tokens.
+  std::vector<float> step(std::span<Sequence* const> sequences, std::span<const int32_t> counts, bool wants_hidden = false) {
+    Step built = build(sequences, counts, wants_hidden);
+    const int64_t width = wants_hidden ? model_.info().hidden_size : model_.info().vocab_size;
+    const auto num_rows = static_cast<int64_t>(built.output_rows.size());
+    std::vector<float> output(static_cast<size_t>(num_rows * width));
+    const Matrix matrix(output.data(), num_rows, width);
+    const ForwardBatch batch{built.ids,   built.t,         built.h,        built.w,
+                             built.slots, built.sequences, built.overlays, built.output_rows};
+    if (wants_hidden) {
+      model_.forward_hidden(batch, *cache_, arena_, matrix);
+    } else {
+      model_.forward(batch, *cache_, arena_, matrix);
+    }
+    for (size_t i = 0; i < sequences.size(); ++i) sequences[i]->num_done += counts[i];
+    return output;
+  }
+
+  std::vector<float> step(Sequence& sequence, int32_t count, bool wants_hidden = false) {
+    Sequence* const one = &sequence;
+    return step({&one, 1}, {&count, 1}, wants_hidden);
+  }
+
+  /// The whole prompt in chunks; logits of its last token.
+  std::vector<float> prefill(Sequence& sequence, int32_t chunk) {
+    std::vector<float> logits;
+    const auto length = static_cast<int32_t>(sequence.prompt->ids.size());
+    while (sequence.num_done < length) logits = step(sequence, std::min(chunk, length - sequence.num_done));
+    return logits;
+  }
+
+ private:
+  struct Step {
+    std::vector<int32_t> ids, slots, output_rows;
+    std::vector<float> t, h, w;
+    std::vector<PagedSequence> sequences;
+    std::vector<EmbeddingOverlay> overlays;
+  };
+
+  Step build(std::span<Sequence* const> sequences, std::span<const int32_t> counts, bool wants_all_rows) const {
+    Step step;
+    for (size_t s = 0; s < sequences.size(); ++s) {
+      const Sequence& sequence = *sequences[s];
+      const auto row_begin = static_cast<int32_t>(step.ids.size());
+      const int32_t begin = sequence.num_done, end = begin + counts[s];
+      for (int32_t i = begin; i < end; ++i) push_token(sequence, i, step);
+      step.sequences.push_back({row_begin, counts[s], end, sequence.block_table});
+      push_overlays(*sequence.prompt, begin, end, row_begin, step);
+      for (int32_t i = wants_all_rows ? 0 : counts[s] - 1; i < counts[s]; ++i) step.output_rows.push_back(row_begin + i);
+    }
+    return step;
+  }
+
+  static void push_token(const Sequence& sequence, int32_t index, Step& step) {
+    const PromptPositions& positions = sequence.prompt->positions;
+    const auto i = static_cast<size_t>(index);
+    const bool is_prompt = i < positions.t.size();
+    const float decoded = static_cast<float>(index) + positions.delta;
+    step.ids.push_back(sequence.ids[i]);
+    step.t.push_back(is_prompt ? positions.t[i] : decoded);
+    step.h.push_back(is_prompt ? positions.h[i] : decoded);
+    step.w.push_back(is_prompt ? positions.w[i] : decoded);
+    const int32_t block = sequence.block_table[i / kBlockSize];
+    step.slots.push_back(block * static_cast<int32_t>(kBlockSize) + index % static_cast<int32_t>(kBlockSize));
+  }
+
+  void push_overlays(const Prompt& prompt, int32_t begin, int32_t end, int32_t row_begin, Step& step) const {
+    const int64_t width = model_.info().embedding_width;
+    for (const Prompt::Rows& rows : prompt.media_rows) {
+      const int32_t first = std::max(rows.run.offset, begin), last = std::min(rows.run.offset + rows.run.count, end);
+      if (first >= last) continue;
+      step.overlays.push_back({row_begin + first - begin,
+                               ConstMatrix(rows.values.data() + (first - rows.run.offset) * width, last - first, width)});
+    }
+  }
+
+  Model& model_;
+  int32_t blocks_per_sequence_;
+  int32_t num_started_ = 0;
+  std::unique_ptr<KvCache> cache_;
+  Arena arena_;
+};
+
+}  // namespace sensorium::testing

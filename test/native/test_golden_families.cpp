@@ -1,0 +1,281 @@
+// Whole families against the reference: positions, encoders, hidden states, logits and greedy tokens, on every table.
+
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+
+#include "backend_testing.h"
+#include "check.h"
+#include "core/error.h"
+#include "golden_case.h"
+#include "model_driver.h"
+
+using namespace sensorium;           // NOLINT(google-build-using-namespace)
+using namespace sensorium::testing;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+/// Tolerances of the manifests (equal in all families).
+struct Tolerance {
+  double hidden, logits, logprobs, min_cosine, min_margin;
+};
+constexpr Tolerance kExact{1e-4, 3e-4, 5e-4, 0.999999, 0.0};
+constexpr Tolerance kBFloat16{1e9, 0.6, 1e9, 0.997, 0.6};
+
+struct Worst {
+  double difference = 0.0;
+  double cosine = 1.0;
+};
+
+/// Compares rows of `width` values; both have `expected.size()` values.
+Worst compare(std::span<const float> found, std::span<const float> expected, size_t width) {
+  Worst worst;
+  for (size_t row = 0; row < expected.size() / width; ++row) {
+    double dot = 0.0, found_square = 0.0, expected_square = 0.0;
+    for (size_t i = row * width; i < (row + 1) * width; ++i) {
+      const double a = found[i], b = expected[i];
+      worst.difference = std::isfinite(a) ? std::max(worst.difference, std::fabs(a - b)) : HUGE_VAL;
+      dot += a * b;
+      found_square += a * a;
+      expected_square += b * b;
+    }
+    worst.cosine = std::min(worst.cosine, dot / std::sqrt(found_square * expected_square));
+  }
+  return worst;
+}
+
+void check_close(const std::string& what, std::span<const float> found, std::span<const float> expected, size_t width,
+                 double tolerance, double min_cosine) {
+  if (found.size() != expected.size() || expected.empty()) {
+    return check::fail(__FILE__, __LINE__, what + ": sizes differ or are 0");
+  }
+  const Worst worst = compare(found, expected, width);
+  if (worst.difference <= tolerance && worst.cosine >= min_cosine) return;
+  check::fail(__FILE__, __LINE__,
+              what + ": max difference " + std::to_string(worst.difference) + ", min cosine " + std::to_string(worst.cosine));
+}
+
+std::vector<float> rows_of(const std::vector<float>& matrix, const std::vector<int32_t>& rows, size_t width) {
+  std::vector<float> result;
+  for (const int32_t row : rows) {
+    const auto begin = matrix.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(row) * width);
+    result.insert(result.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
+  }
+  return result;
+}
+
+/// The reference keeps positions as [length] or [3, length], whole numbers.
+void check_positions(const golden::Case& golden, const PromptPositions& positions) {
+  const std::vector<int32_t> expected = golden.tensors.get<int32_t>("position_ids");
+  const std::vector<int32_t> decoded = golden.tensors.get<int32_t>("decode_position_ids");
+  const size_t length = golden.prompt_ids.size(), num_decoded = golden.generated_ids.size() - 1;
+  const std::vector<float>* axes[] = {&positions.t, &positions.h, &positions.w};
+  CHECK_EQ(expected.size() % length, size_t{0});
+  for (size_t i = 0; i < expected.size(); ++i) {
+    if ((*axes[i / length])[i % length] == static_cast<float>(expected[i])) continue;
+    return check::fail(__FILE__, __LINE__, golden.name + ": position " + std::to_string(i));
+  }
+  for (size_t i = 0; i < decoded.size(); ++i) {
+    CHECK_EQ(static_cast<float>(length + i % num_decoded) + positions.delta, static_cast<float>(decoded[i]));
+  }
+}
+
+class CaseRunner {
+ public:
+  CaseRunner(Model& model, Backend& backend, const golden::Case& golden, int& num_unfed)
+      : model_(model),
+        backend_(backend),
+        golden_(golden),
+        num_unfed_(num_unfed),
+        tolerance_(backend.compute_dtype() == DType::kFloat32 ? kExact : kBFloat16),
+        vocab_(static_cast<size_t>(model.info().vocab_size)) {}
+
+  void run() {
+    prompt_.ids = golden_.prompt_ids;
+    prompt_.positions = model_.positions(prompt_.ids, golden_.media());
+    check_positions(golden_, prompt_.positions);
+    for (const golden::CaseItem& item : golden_.items) add_media(item);
+    check_hidden();
+    const std::vector<float> whole = check_generation();
+    check_chunked(whole);
+    check_batched(whole);
+  }
+
+ private:
+  int32_t prompt_length() const { return static_cast<int32_t>(prompt_.ids.size()); }
+  std::string label(const std::string& what) const {
+    return golden_.name + " on " + std::string(backend_.name()) + ": " + what;
+  }
+
+  /// Encodes the item and compares; where the reference stored only some input rows, its own encoder rows go on.
+  void add_media(const golden::CaseItem& item) {
+    std::vector<float> rows = golden_.tensors.get<float>(item.embeds_name);
+    const auto width = static_cast<size_t>(model_.info().embedding_width);
+    if (item.has_features) {
+      const Tensor encoded = model_.encode(*item.item.media, arena_);
+      CHECK_EQ(model_.num_encoder_rows(*item.item.media), static_cast<int64_t>(rows.size() / width));
+      const std::vector<float> found(encoded.data(), encoded.data() + encoded.size());
+      check_close(label(item.embeds_name), found, rows, width, tolerance_.hidden, tolerance_.min_cosine);
+      rows = found;
+    } else {
+      ++num_unfed_;
+    }
+    size_t next = 0;
+    for (const TokenRun& run : item.item.runs) {
+      const auto begin = rows.begin() + static_cast<std::ptrdiff_t>(next);
+      next += static_cast<size_t>(run.count) * width;
+      prompt_.media_rows.push_back({run, {begin, rows.begin() + static_cast<std::ptrdiff_t>(next)}});
+    }
+    CHECK_EQ(next, rows.size());
+  }
+
+  void check_hidden() {
+    Driver driver(model_, backend_, prompt_length());
+    Sequence sequence = driver.start(prompt_);
+    std::vector<float> found = driver.step(sequence, prompt_length(), true);
+    const auto width = static_cast<size_t>(model_.info().hidden_size);
+    if (golden_.tensors.has("last_hidden_state.rows")) {
+      found = rows_of(found, golden_.tensors.get<int32_t>("last_hidden_state.rows"), width);
+    }
+    check_close(label("last_hidden_state"), found, golden_.tensors.get<float>("last_hidden_state"), width, tolerance_.hidden,
+                tolerance_.min_cosine);
+  }
+
+  /// Feeds the reference's tokens back; returns the logits of the prompt's last token.
+  std::vector<float> check_generation() {
+    Driver driver(model_, backend_, prompt_length() + static_cast<int64_t>(golden_.generated_ids.size()));
+    Sequence sequence = driver.start(prompt_);
+    const std::vector<float> first = driver.prefill(sequence, prompt_length());
+    check_close(label("logits_last"), first, golden_.tensors.get<float>("logits_last"), vocab_, tolerance_.logits,
+                tolerance_.min_cosine);
+    std::vector<float> logits = first;
+    for (size_t i = 0; i < golden_.generated_ids.size(); ++i) {
+      check_step(i, logits, sequence.ids);
+      sequence.ids.push_back(golden_.generated_ids[i]);
+      if (i + 1 < golden_.generated_ids.size()) logits = driver.step(sequence, 1);
+    }
+    return first;
+  }
+
+  void check_step(size_t step, std::vector<float> logits, const std::vector<int32_t>& history) {
+    const std::string where = label("step " + std::to_string(step));
+    check_stored_logits(where, "gen_logits", step, logits);
+    penalize(logits, history);
+    check_stored_logits(where, "gen_logits_processed", step, logits);
+    const double margin = golden_.expected.find("argmax_margin")->as_array()[step].as_double();
+    const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
+    if (margin > tolerance_.min_margin && best != golden_.generated_ids[step]) {
+      check::fail(__FILE__, __LINE__, where + ": chose token " + std::to_string(best));
+    }
+    check_logprobs(where, step, logits);
+  }
+
+  void check_stored_logits(const std::string& where, const std::string& name, size_t step, const std::vector<float>& logits) {
+    if (!golden_.tensors.has(name)) return;
+    const std::vector<float> stored = golden_.tensors.get<float>(name);
+    if ((step + 1) * vocab_ > stored.size()) return;
+    check_close(where + " " + name, logits, std::span(stored).subspan(step * vocab_, vocab_), vocab_, tolerance_.logits,
+                tolerance_.min_cosine);
+  }
+
+  void penalize(std::vector<float>& logits, std::vector<int32_t> history) const {
+    const auto penalty = static_cast<float>(golden_.request.get_double("repetition_penalty", 1.0));
+    std::sort(history.begin(), history.end());
+    history.erase(std::unique(history.begin(), history.end()), history.end());
+    for (const int32_t id : history) {
+      float& logit = logits[static_cast<size_t>(id)];
+      logit = logit > 0.0F ? logit / penalty : logit * penalty;
+    }
+  }
+
+  void check_logprobs(const std::string& where, size_t step, const std::vector<float>& logits) {
+    const double max = *std::max_element(logits.begin(), logits.end());
+    const double sum = std::accumulate(logits.begin(), logits.end(), 0.0,
+                                       [&](double total, float logit) { return total + std::exp(logit - max); });
+    const std::vector<int32_t> ids = golden_.tensors.get<int32_t>("gen_top20_ids");
+    const std::vector<float> expected = golden_.tensors.get<float>("gen_top20_logprobs");
+    for (size_t i = step * 20; i < (step + 1) * 20; ++i) {
+      const double found = logits[static_cast<size_t>(ids[i])] - max - std::log(sum);
+      if (std::fabs(found - static_cast<double>(expected[i])) <= tolerance_.logprobs) continue;
+      return check::fail(__FILE__, __LINE__, where + ": logprob of token " + std::to_string(ids[i]));
+    }
+  }
+
+  /// A prompt that comes in pieces of 7 tokens gives the same bits.
+  void check_chunked(const std::vector<float>& whole) {
+    Driver driver(model_, backend_, prompt_length());
+    Sequence sequence = driver.start(prompt_);
+    if (driver.prefill(sequence, 7) != whole) check::fail(__FILE__, __LINE__, label("chunks change the logits"));
+  }
+
+  /// Two sequences in one step, the other one shorter and text only, give the same bits as alone.
+  void check_batched(const std::vector<float>& whole) {
+    Prompt other;
+    other.ids.assign(prompt_.ids.begin(), prompt_.ids.begin() + std::min(prompt_length(), 11));
+    other.positions = model_.positions(std::vector<int32_t>(11), {});
+    Driver alone(model_, backend_, prompt_length());
+    Sequence other_alone = alone.start(other);
+    const std::vector<float> other_whole = alone.prefill(other_alone, prompt_length());
+
+    Driver driver(model_, backend_, prompt_length(), 2);
+    Sequence first = driver.start(other), second = driver.start(prompt_);
+    Sequence* const both[] = {&first, &second};
+    const int32_t counts[] = {static_cast<int32_t>(other.ids.size()), prompt_length()};
+    const std::vector<float> logits = driver.step(both, counts);
+    const auto middle = logits.begin() + static_cast<std::ptrdiff_t>(vocab_);
+    if (std::vector<float>(logits.begin(), middle) != other_whole || std::vector<float>(middle, logits.end()) != whole) {
+      check::fail(__FILE__, __LINE__, label("another sequence in the step changes the logits"));
+    }
+  }
+
+  Model& model_;
+  Backend& backend_;
+  const golden::Case& golden_;
+  int& num_unfed_;
+  Tolerance tolerance_;
+  size_t vocab_;
+  Prompt prompt_;
+  Arena arena_;
+};
+
+/// Every table of this machine in both dtypes, and the tile table with emulated tiles.
+std::vector<TableCase> tables() {
+  std::vector<TableCase> all;
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    for (const std::string& isa : available_isas()) all.push_back({isa, false, dtype});
+    all.push_back({"amx", true, dtype});
+  }
+  return all;
+}
+
+void run_family(const std::string& family) {
+  const std::filesystem::path folder = golden::root() / family / "model";
+  const golden::PlaceholderIds ids = golden::read_placeholder_ids(folder);
+  for (const TableCase& table : tables()) {
+    std::unique_ptr<Backend> backend;
+    try {
+      backend = create(table);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kUnavailable) throw;
+      std::printf("     skipped %s: %s\n", table.isa.c_str(), error.what());
+      continue;
+    }
+    const std::unique_ptr<Model> model = load_model(folder, *backend, {});
+    int num_cases = 0, num_unfed = 0;
+    for (const std::filesystem::path& path : golden::case_folders(family)) {
+      const golden::Case golden = golden::load_case(path, ids);
+      CaseRunner(*model, *backend, golden, num_unfed).run();
+      ++num_cases;
+    }
+    CHECK(num_cases > 0);
+    std::printf("     %s: %d cases on %s; %d media items with only some input rows stored, fed as encoder rows\n",
+                family.c_str(), num_cases, describe(*backend).c_str(), num_unfed);
+  }
+}
+
+}  // namespace
+
+TEST(qwen2) { run_family("qwen2"); }
+TEST(qwen2_vl) { run_family("qwen2_vl"); }
+TEST(qwen2_5_vl) { run_family("qwen2_5_vl"); }
+TEST(qwen2_5_omni) { run_family("qwen2_5_omni"); }
