@@ -1,5 +1,12 @@
+import { parseMessages } from './chat/parts.js';
+import { throwIfAborted } from './engine/engine.js';
 import type { OutputDelta, RequestResult, RunningRequest } from './engine/types.js';
-import { SensoriumError } from './errors.js';
+import { SensoriumError, toSensoriumError } from './errors.js';
+import { runBatch, type BatchOptions } from './llm/batch.js';
+import { splitOptions } from './llm/call-options.js';
+import { loadModel, type LoadedModel } from './llm/load-model.js';
+import { readLocalFiles } from './llm/local-files.js';
+import { isTokenIds, parsePrompt } from './llm/prompt-input.js';
 import type {
   ChatCallOptions,
   ChatMessageInput,
@@ -13,105 +20,237 @@ import type {
   SubmitOptions,
 } from './llm/types.js';
 import type { MediaOptions, MediaPart } from './media/types.js';
-import type { NativeModelInfo } from './native/addon.js';
+import type { NativeAddon, NativeModelInfo } from './native/addon.js';
 import type { ChatMessage, ChatOptions } from './request/types.js';
 
 export type * from './llm/types.js';
 
-const unavailable = (): never => {
-  throw new SensoriumError('engine_unavailable', 'The engine is not running.');
-};
+type Observer = (observation: RequestObservation) => void;
 
 /** A loaded model. Made by `LLM.load`; give it back with `close`. */
 export class LLM {
-  private constructor(
-    readonly modelId: string,
-    readonly maxModelLen: number,
-    readonly info: NativeModelInfo,
-    /** Kernel table in use: generic | avx2 | avx512 | amx. */
-    readonly isa: string,
-    readonly tileUnit: 'instructions' | 'emulated' | 'none',
-    readonly numThreads: number,
-    readonly dtype: 'float32' | 'bfloat16',
-    /** What media a prompt may hold; the server's request room checks by it. */
-    readonly mediaRules: MediaRules,
-  ) {}
+  readonly modelId: string;
+  /** Prompt and answer together, in tokens. */
+  readonly maxModelLen: number;
+  readonly info: NativeModelInfo;
+  /** Kernel table in use: generic | avx2 | avx512 | amx. */
+  readonly isa: string;
+  readonly tileUnit: 'instructions' | 'emulated' | 'none';
+  readonly numThreads: number;
+  readonly dtype: 'float32' | 'bfloat16';
+  /** What media a prompt may hold: counted before anything is fetched. */
+  readonly mediaRules: MediaRules;
+  private readonly observers = new Set<Observer>();
+  /** Requests between their arrival and the engine. */
+  private readonly preparing = new Set<Promise<unknown>>();
+  private closing: Promise<void> | undefined;
 
-  static load(_options: LLMOptions = {}): Promise<LLM> {
-    return unavailable();
+  private constructor(
+    private readonly model: LoadedModel,
+    private readonly maxInFlight: number,
+  ) {
+    const native = model.engine.info;
+    this.modelId = model.modelId;
+    this.maxModelLen = native.maxModelLen;
+    this.info = native.info;
+    this.isa = native.isa;
+    this.tileUnit = native.tileUnit;
+    this.numThreads = native.numThreads;
+    this.dtype = model.dtype;
+    this.mediaRules = model.mediaRules;
+  }
+
+  /** Loads a checkpoint. Rejects with a SensoriumError that says what is wrong with it, or with an option. */
+  static load(options: LLMOptions = {}): Promise<LLM> {
+    const message = `The native addon is not built; '${options.model ?? 'the demo model'}' cannot be loaded.`;
+    return Promise.reject(new SensoriumError('addon_missing', message));
+  }
+
+  /** `load` over a given native core. */
+  static async loadWith(addon: NativeAddon, options: LLMOptions = {}): Promise<LLM> {
+    const model = await loadModel(options, addon);
+    return new LLM(model, 2 * (options.maxNumSeqs ?? 16));
   }
 
   /** Renders, fetches, preprocesses and queues. Rejects before the first token for everything that is the request's fault. */
-  submitChat(_messages: ChatMessage[], _options: ChatOptions & SubmitOptions = {}): Promise<RunningRequest> {
-    return unavailable();
+  submitChat(messages: ChatMessage[], options: ChatOptions & SubmitOptions = {}): Promise<RunningRequest> {
+    return this.track(options, () => this.model.pipeline.submitChat(messages, options));
   }
 
   /** A text or token-id prompt with one placeholder per media part. */
   submitPrompt(
-    _prompt: string | number[],
-    _media: MediaPart[] = [],
-    _options: MediaOptions & SubmitOptions = {},
+    prompt: string | number[],
+    media: MediaPart[] = [],
+    options: MediaOptions & SubmitOptions = {},
   ): Promise<RunningRequest> {
-    return unavailable();
+    return this.track(options, () => this.model.pipeline.submitPrompt(prompt, media, options));
   }
 
   /** The token ids a chat request would run with, placeholders expanded. */
-  renderChat(
-    _messages: ChatMessage[],
-    _options: ChatOptions & { cacheSalt?: string | undefined; signal?: AbortSignal | undefined } = {},
+  async renderChat(
+    messages: ChatMessage[],
+    options: ChatOptions & { cacheSalt?: string | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<{ tokenIds: number[] }> {
-    return unavailable();
+    const { promptIds } = await this.model.pipeline.expandChat(messages, options);
+    return { tokenIds: Array.from(promptIds) };
   }
 
-  tokenize(_text: string, _options: { addSpecialTokens?: boolean | undefined } = {}): number[] {
-    return unavailable();
+  /** Ids of a text; control tokens that it spells are recognised. */
+  tokenize(text: string, options: { addSpecialTokens?: boolean | undefined } = {}): number[] {
+    return this.model.tokenizer.encode(text, { addSpecialTokens: options.addSpecialTokens ?? true });
   }
 
-  detokenize(_tokenIds: number[], _options: { skipSpecialTokens?: boolean | undefined } = {}): string {
-    return unavailable();
+  detokenize(tokenIds: number[], options: { skipSpecialTokens?: boolean | undefined } = {}): string {
+    return this.model.tokenizer.decode(tokenIds, options);
   }
 
+  /** Answers a conversation, or each of a list of conversations. */
   chat(messages: ChatMessageInput[], options?: ChatCallOptions): Promise<RequestResult>;
   chat(conversations: ChatMessageInput[][], options?: ChatCallOptions): Promise<RequestResult[]>;
-  chat(
-    _messages: ChatMessageInput[] | ChatMessageInput[][],
-    _options: ChatCallOptions = {},
+  async chat(
+    messages: ChatMessageInput[] | ChatMessageInput[][],
+    options: ChatCallOptions = {},
   ): Promise<RequestResult | RequestResult[]> {
-    return unavailable();
+    if (!isBatchOfChats(messages)) return (await this.startChat(messages, options)).result();
+    return runBatch(
+      messages,
+      (conversation, signal) => this.startChat(conversation, { ...options, requestId: undefined, signal }),
+      this.batchOptions(options),
+    );
   }
 
-  chatStream(_messages: ChatMessageInput[], _options: ChatCallOptions = {}): AsyncIterable<OutputDelta> {
-    return unavailable();
+  /** The answer as it comes. Leaving the loop aborts the request. */
+  async *chatStream(
+    messages: ChatMessageInput[],
+    options: ChatCallOptions = {},
+  ): AsyncGenerator<OutputDelta, void> {
+    yield* await this.startChat(messages, options);
   }
 
+  /** Continues a prompt, or each of a list of prompts. A list of numbers is one prompt of token ids. */
   generate(prompt: PromptInput, options?: GenerateOptions): Promise<RequestResult>;
   generate(prompts: PromptInput[], options?: GenerateOptions): Promise<RequestResult[]>;
-  generate(
-    _prompt: PromptInput | PromptInput[],
-    _options: GenerateOptions = {},
+  async generate(
+    prompt: PromptInput | PromptInput[],
+    options: GenerateOptions = {},
   ): Promise<RequestResult | RequestResult[]> {
-    return unavailable();
+    if (!isBatchOfPrompts(prompt)) return (await this.startGenerate(prompt, options)).result();
+    return runBatch(
+      prompt,
+      (input, signal) => this.startGenerate(input, { ...options, requestId: undefined, signal }),
+      this.batchOptions(options),
+    );
   }
 
-  generateStream(_prompt: PromptInput, _options: GenerateOptions = {}): AsyncIterable<OutputDelta> {
-    return unavailable();
+  /** The continuation as it comes. Leaving the loop aborts the request. */
+  async *generateStream(
+    prompt: PromptInput,
+    options: GenerateOptions = {},
+  ): AsyncGenerator<OutputDelta, void> {
+    yield* await this.startGenerate(prompt, options);
   }
 
-  stats(): LLMStats {
-    return unavailable();
+  private async startChat(messages: ChatMessageInput[], options: ChatCallOptions): Promise<RunningRequest> {
+    const split = splitOptions(options);
+    throwIfAborted(options.signal);
+    const parsed = parseMessages(messages, { rules: this.mediaRules, isStrict: false });
+    await readLocalFiles(parsed.localFiles, this.model.policy);
+    return this.submitChat(parsed.messages, split);
+  }
+
+  private async startGenerate(input: PromptInput, options: GenerateOptions): Promise<RunningRequest> {
+    const split = splitOptions(options);
+    throwIfAborted(options.signal);
+    const { prompt, media, localFiles, mmProcessorKwargs } = parsePrompt(input, this.mediaRules);
+    await readLocalFiles(localFiles, this.model.policy);
+    return this.submitPrompt(prompt, media, {
+      ...split,
+      mmProcessorKwargs: mmProcessorKwargs ?? split.mmProcessorKwargs,
+    });
+  }
+
+  private batchOptions({ signal, onProgress }: GenerateOptions): BatchOptions {
+    return { maxInFlight: this.maxInFlight, signal, onProgress };
+  }
+
+  /** Refuses when closing, and tells observers how the request ends. */
+  private async track(
+    options: SubmitOptions,
+    submit: () => Promise<RunningRequest>,
+  ): Promise<RunningRequest> {
+    if (this.closing !== undefined) throw new SensoriumError('shutting_down', 'The model is being closed.');
+    const submission = submit();
+    this.preparing.add(submission);
+    const fail = (error: unknown, requestId: string): void =>
+      this.notify({ requestId, errorCode: toSensoriumError(error).code });
+    try {
+      const running = await submission;
+      running.result().then(
+        ({ requestId, outputs, usage, timings }) =>
+          this.notify({
+            requestId,
+            finishReasons: outputs.map((output) => output.finishReason),
+            usage,
+            timings,
+          }),
+        (error: unknown) => fail(error, running.requestId),
+      );
+      return running;
+    } catch (error) {
+      fail(error, options.requestId ?? '');
+      throw error;
+    } finally {
+      this.preparing.delete(submission);
+    }
+  }
+
+  private notify(observation: RequestObservation): void {
+    for (const observer of this.observers) observer(observation);
   }
 
   /** Calls `listener` for every request that ends; returns the way to stop. */
-  observe(_listener: (observation: RequestObservation) => void): () => void {
-    return unavailable();
+  observe(listener: Observer): () => void {
+    this.observers.add(listener);
+    return () => this.observers.delete(listener);
+  }
+
+  stats(): LLMStats {
+    const { queries, hits, evictions, bytes } = this.model.mediaCache.stats();
+    return { ...this.model.engine.stats(), mediaCache: { queries, hits, evictions, sizeBytes: bytes } };
   }
 
   /** Forgets cached prefixes, encoder rows and processed media that no request uses. */
   resetCaches(): void {
-    unavailable();
+    this.model.mediaCache.clear();
+    this.model.engine.resetCaches();
   }
 
-  close(_options: CloseOptions = {}): Promise<void> {
-    return unavailable();
+  /** Refuses new requests, lets running ones finish for `graceMs`, aborts the rest and gives all memory back. */
+  close(options: CloseOptions = {}): Promise<void> {
+    this.closing ??= this.closeOnce(options.graceMs ?? 0);
+    return this.closing;
+  }
+
+  private async closeOnce(graceMs: number): Promise<void> {
+    const deadline = performance.now() + graceMs;
+    if (graceMs > 0) await settledWithin([...this.preparing], graceMs);
+    await this.model.engine.close(Math.max(0, deadline - performance.now()));
+    this.model.renderer.close();
+    await this.model.resolver.close();
+    this.model.mediaCache.clear();
   }
 }
+
+async function settledWithin(promises: Promise<unknown>[], timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)));
+  await Promise.race([Promise.allSettled(promises), timeout]);
+  clearTimeout(timer);
+}
+
+const isBatchOfChats = (
+  messages: ChatMessageInput[] | ChatMessageInput[][],
+): messages is ChatMessageInput[][] => Array.isArray(messages) && Array.isArray(messages[0]);
+
+const isBatchOfPrompts = (prompt: PromptInput | PromptInput[]): prompt is PromptInput[] =>
+  Array.isArray(prompt) && (prompt.length === 0 || !isTokenIds(prompt));

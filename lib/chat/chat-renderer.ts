@@ -70,19 +70,25 @@ export function orderMedia(
     const part = waiting.get(modality)?.[k];
     if (part !== undefined) ordered.push(part);
   }
-  for (const [modality, parts] of waiting) checkCount(modality, counts.get(modality) ?? 0, parts, writer);
+  for (const [modality, parts] of waiting) {
+    const numPlaceholders = counts.get(modality) ?? 0;
+    // A prompt may spell the sound of a video beside the video.
+    const numOptional = modality === 'audio' ? (waiting.get('video')?.length ?? 0) : 0;
+    if (numPlaceholders >= parts.length && numPlaceholders <= parts.length + numOptional) continue;
+    throw mismatch(modality, numPlaceholders, parts, { writer, spelling: placeholders[modality]?.spelling });
+  }
   return ordered;
 }
 
-function checkCount(
+function mismatch(
   modality: Modality,
   numPlaceholders: number,
   parts: readonly MediaPart[],
-  writer: string,
-): void {
-  if (numPlaceholders === parts.length) return;
+  { writer, spelling }: { writer: string; spelling: string | undefined },
+): SensoriumError {
+  const hint = spelling === undefined ? '' : ` One placeholder is spelled ${spelling}.`;
   const message = `${writer} has ${numPlaceholders} ${modality} placeholder(s) for ${parts.length} ${modality} item(s).`;
-  throw new SensoriumError('placeholder_mismatch', message, { param: parts[numPlaceholders]?.param });
+  return new SensoriumError('placeholder_mismatch', message + hint, { param: parts[numPlaceholders]?.param });
 }
 
 /** Turns a conversation into token ids with one placeholder per medium, by the checkpoint's template. */

@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { fallbackTemplate } from '../chat/fallback-templates.js';
+import { ChatRenderer } from '../chat/chat-renderer.js';
+import { Engine } from '../engine/engine.js';
+import { readEosTokenIds, readSamplingDefaults } from '../engine/sampling-defaults.js';
+import { SensoriumError } from '../errors.js';
+import { ProcessedItemCache } from '../media/cache.js';
+import { createMediaPolicy } from '../media/policy.js';
+import { MediaResolver } from '../media/resolver.js';
+import type { MediaPolicy } from '../media/types.js';
+import type { ChatTemplates } from '../model-folder/chat-templates.js';
+import { openModelFolder, type ModelFolder } from '../model-folder/model-folder.js';
+import type { NativeAddon } from '../native/addon.js';
+import { createProcessor } from '../processors/index.js';
+import { Tokenizer } from '../tokenizer/tokenizer.js';
+import { checkOptions, mediaCacheBytes, toMediaRules, toNativeOptions } from './native-options.js';
+import { embeddedModelPath } from './package-root.js';
+import { RequestPipeline, type PipelineParts } from './pipeline.js';
+import type { LLMOptions, MediaRules } from './types.js';
+
+/** Everything a loaded model consists of. */
+export interface LoadedModel extends PipelineParts {
+  modelId: string;
+  dtype: 'float32' | 'bfloat16';
+  mediaRules: MediaRules;
+  policy: MediaPolicy;
+  mediaCache: ProcessedItemCache;
+  pipeline: RequestPipeline;
+}
+
+/** The template of the options (text or a file's path), else the checkpoint's, else the usual one of its type. */
+async function chooseTemplates(
+  option: string | undefined,
+  folder: ModelFolder,
+): Promise<ChatTemplates | undefined> {
+  if (option === undefined) {
+    const fallback = fallbackTemplate(folder.modelType);
+    return folder.chatTemplates ?? (fallback === undefined ? undefined : { default: fallback });
+  }
+  const isPath = !option.includes('\n') && !option.includes('{') && existsSync(option);
+  if (isPath) return { default: await readFile(option, 'utf8') };
+  if (option.includes('{')) return { default: option };
+  throw new SensoriumError(
+    'invalid_option',
+    `The chat template '${option.slice(0, 200)}' is neither a file nor a template.`,
+    {
+      param: 'chatTemplate',
+    },
+  );
+}
+
+function tokenizerEosId(folder: ModelFolder, tokenizer: Tokenizer): number | undefined {
+  const eos = folder.tokenizerConfig.eos_token;
+  const content: unknown = typeof eos === 'object' && eos !== null && 'content' in eos ? eos.content : eos;
+  return typeof content === 'string' ? tokenizer.tokenToId(content) : undefined;
+}
+
+/** Composes a model from its folder. Rejects with a SensoriumError; nothing stays open then. */
+export async function loadModel(options: LLMOptions, addon: NativeAddon): Promise<LoadedModel> {
+  checkOptions(options);
+  const folder = await openModelFolder(options.model ?? embeddedModelPath());
+  const modelId = options.servedModelName ?? (options.model === undefined ? 'sensorium-demo' : folder.name);
+  const processor = await createProcessor(folder.path, addon);
+  const policy = createMediaPolicy(options.mediaPolicy);
+  const spellings = Object.values(processor.placeholders).map(({ token }) => token);
+  const tokenizer = new Tokenizer(folder.tokenizerJson, folder.tokenizerConfig, spellings);
+  const renderer = await ChatRenderer.create({
+    tokenizer,
+    placeholders: processor.placeholders,
+    templates: await chooseTemplates(options.chatTemplate, folder),
+    tokenizerConfig: folder.tokenizerConfig,
+  });
+  const mediaCache = new ProcessedItemCache(mediaCacheBytes(options).processorBytes);
+  const defaults = { mediaIoKwargs: options.mediaIoKwargs, mmProcessorKwargs: options.mmProcessorKwargs };
+  const resolver = new MediaResolver({
+    policy,
+    processor,
+    cache: mediaCache,
+    modelId: folder.path,
+    defaults,
+  });
+  const eosTokenIds = readEosTokenIds(
+    folder.generationConfig,
+    folder.config,
+    tokenizerEosId(folder, tokenizer),
+  );
+  const nativeOptions = toNativeOptions(options, folder.path, eosTokenIds);
+  try {
+    const samplingDefaults = readSamplingDefaults(folder.generationConfig);
+    const engineParts = { tokenizer, samplingDefaults, onProgress: options.onProgress };
+    const engine = await Engine.create(addon, nativeOptions, engineParts);
+    const parts: PipelineParts = { tokenizer, renderer, processor, resolver, engine };
+    const mediaRules = toMediaRules(options, processor.modalities);
+    const pipeline = new RequestPipeline(parts);
+    return { ...parts, modelId, dtype: nativeOptions.dtype, mediaRules, policy, mediaCache, pipeline };
+  } catch (error) {
+    renderer.close();
+    await resolver.close();
+    throw error;
+  }
+}

@@ -1,0 +1,91 @@
+import { SensoriumError } from '../errors.js';
+import type { Modality } from '../media/types.js';
+import type { NativeEngineOptions } from '../native/addon.js';
+import type { LLMOptions, MediaRules } from './types.js';
+
+const GIB = 1024 ** 3;
+const DEFAULT_MAX_NUM_SEQS = 16;
+const DEFAULT_MAX_NUM_BATCHED_TOKENS = 2048;
+const DEFAULT_MM_CACHE_GB = 1;
+const DEFAULT_MAX_QUEUED = 1024;
+const DEFAULT_MEDIA_LIMIT = 999;
+const BLOCK_SIZE = 16;
+/** Rows of the requests that run now must fit whatever the cache's size. */
+const MIN_ENCODER_CACHE_BYTES = 64 * 1024 ** 2;
+
+const invalidOption = (name: string, message: string): SensoriumError =>
+  new SensoriumError('invalid_option', `The option ${name} ${message}`, { param: name });
+
+function checkInteger(name: string, value: number | undefined, min: number, max: number): void {
+  if (value === undefined) return;
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw invalidOption(name, `must be an integer from ${min} to ${max}, not ${String(value)}.`);
+}
+
+function checkGb(name: string, value: number | undefined, isZeroAllowed: boolean): void {
+  if (value === undefined) return;
+  const isAboveMin = isZeroAllowed ? value >= 0 : value > 0;
+  if (typeof value === 'number' && isAboveMin && value <= 1_000_000) return;
+  throw invalidOption(
+    name,
+    `must be a ${isZeroAllowed ? 'non-negative' : 'positive'} number of GiB, not ${String(value)}.`,
+  );
+}
+
+/** Checks what does not need the model. Throws `invalid_option` naming the option. */
+export function checkOptions(options: LLMOptions): void {
+  checkInteger('numThreads', options.numThreads, 1, 1024);
+  checkInteger('maxModelLen', options.maxModelLen, 2, 2 ** 24);
+  checkInteger('maxNumSeqs', options.maxNumSeqs, 1, 4096);
+  checkInteger('maxNumBatchedTokens', options.maxNumBatchedTokens, 1, 2 ** 20);
+  checkInteger('maxQueued', options.maxQueued, 0, 2 ** 20);
+  checkGb('kvCacheGb', options.kvCacheGb, false);
+  checkGb('mmProcessorCacheGb', options.mmProcessorCacheGb, true);
+  if (options.dtype !== undefined && !['auto', 'float32', 'bfloat16'].includes(options.dtype)) {
+    throw invalidOption('dtype', `must be auto, float32 or bfloat16, not '${String(options.dtype)}'.`);
+  }
+  for (const [modality, limit] of Object.entries(options.limitMmPerPrompt ?? {})) {
+    if (!['image', 'video', 'audio'].includes(modality)) {
+      throw invalidOption('limitMmPerPrompt', `knows image, video and audio, not '${modality}'.`);
+    }
+    checkInteger(`limitMmPerPrompt.${modality}`, limit, 0, 100_000);
+  }
+}
+
+/** How the budget for media is shared: half for processed items, half for encoder rows. */
+export function mediaCacheBytes(options: LLMOptions): { processorBytes: number; encoderBytes: number } {
+  const half = Math.floor(((options.mmProcessorCacheGb ?? DEFAULT_MM_CACHE_GB) * GIB) / 2);
+  return { processorBytes: half, encoderBytes: Math.max(half, MIN_ENCODER_CACHE_BYTES) };
+}
+
+export function toNativeOptions(
+  options: LLMOptions,
+  model: string,
+  eosTokenIds: number[],
+): NativeEngineOptions {
+  const dtype = options.dtype ?? 'auto';
+  return {
+    model,
+    dtype: dtype === 'auto' ? 'bfloat16' : dtype,
+    isa: options.isa,
+    numThreads: options.numThreads,
+    maxNumSeqs: options.maxNumSeqs ?? DEFAULT_MAX_NUM_SEQS,
+    maxNumBatchedTokens: options.maxNumBatchedTokens ?? DEFAULT_MAX_NUM_BATCHED_TOKENS,
+    maxModelLen: options.maxModelLen ?? 0,
+    blockSize: BLOCK_SIZE,
+    kvCacheBytes: options.kvCacheGb === undefined ? undefined : Math.floor(options.kvCacheGb * GIB),
+    encoderCacheBytes: mediaCacheBytes(options).encoderBytes,
+    enablePrefixCaching: options.enablePrefixCaching ?? true,
+    eosTokenIds,
+    maxQueued: options.maxQueued ?? DEFAULT_MAX_QUEUED,
+  };
+}
+
+export function toMediaRules(options: LLMOptions, modalities: readonly Modality[]): MediaRules {
+  const limitOf = (modality: Modality): number =>
+    modalities.includes(modality) ? (options.limitMmPerPrompt?.[modality] ?? DEFAULT_MEDIA_LIMIT) : 0;
+  return {
+    modalities,
+    limits: { image: limitOf('image'), video: limitOf('video'), audio: limitOf('audio') },
+  };
+}

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { orderMedia, type ChatRenderer } from '../chat/chat-renderer.js';
+import { promptTooLong, throwIfAborted, type Engine } from '../engine/engine.js';
+import { snakeName, type ParamName } from '../engine/sampling.js';
+import type { RunningRequest } from '../engine/types.js';
+import type { MediaResolver, MediaTimings } from '../media/resolver.js';
+import type { MediaOptions, MediaPart } from '../media/types.js';
+import type { ExpandedPrompt, Processor } from '../processors/types.js';
+import type { ChatMessage, ChatOptions, RenderedPrompt } from '../request/types.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import type { SubmitOptions } from './types.js';
+
+export interface PipelineParts {
+  tokenizer: Tokenizer;
+  renderer: ChatRenderer;
+  processor: Processor;
+  resolver: MediaResolver;
+  engine: Engine;
+}
+
+interface PrepareOptions {
+  cacheSalt?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+interface Prepared {
+  prompt: ExpandedPrompt;
+  timings: MediaTimings;
+}
+
+const nameOf = ({ paramStyle }: SubmitOptions): ParamName | undefined =>
+  paramStyle === 'snake' ? snakeName : undefined;
+
+/** A request's way from messages or a prompt to the engine: render, resolve media, expand, submit. */
+export class RequestPipeline {
+  constructor(private readonly parts: PipelineParts) {}
+
+  submitChat(
+    messages: readonly ChatMessage[],
+    options: ChatOptions & SubmitOptions,
+  ): Promise<RunningRequest> {
+    return this.submit(() => this.renderChat(messages, options), options);
+  }
+
+  submitPrompt(
+    prompt: string | readonly number[],
+    media: readonly MediaPart[],
+    options: MediaOptions & SubmitOptions,
+  ): Promise<RunningRequest> {
+    return this.submit(() => Promise.resolve(this.readPrompt(prompt, media)), options);
+  }
+
+  /** The chat's token ids, each medium expanded to its tokens. */
+  async expandChat(
+    messages: readonly ChatMessage[],
+    options: ChatOptions & PrepareOptions,
+  ): Promise<ExpandedPrompt> {
+    const rendered = await this.renderChat(messages, options);
+    return (await this.expand(rendered, options)).prompt;
+  }
+
+  /** `render` runs after everything that can be checked without it. */
+  private async submit(
+    render: () => Promise<RenderedPrompt>,
+    options: MediaOptions & SubmitOptions,
+  ): Promise<RunningRequest> {
+    const startedAt = performance.now();
+    const sampling = options.sampling ?? {};
+    throwIfAborted(options.signal);
+    this.parts.engine.checkBeforehand(sampling, nameOf(options));
+    const { prompt, timings } = await this.expand(await render(), options);
+    return this.parts.engine.submit(
+      {
+        requestId: options.requestId ?? `req-${randomUUID()}`,
+        prompt,
+        sampling,
+        cacheSalt: options.cacheSalt ?? '',
+        signal: options.signal,
+        timings: { ...timings, totalMs: performance.now() - startedAt },
+      },
+      nameOf(options),
+    );
+  }
+
+  private renderChat(messages: readonly ChatMessage[], options: ChatOptions): Promise<RenderedPrompt> {
+    return this.parts.renderer.render(messages, options, (text) => this.checkLength(text));
+  }
+
+  private readPrompt(prompt: string | readonly number[], media: readonly MediaPart[]): RenderedPrompt {
+    const { tokenizer, processor } = this.parts;
+    if (typeof prompt === 'string') this.checkLength(prompt);
+    const tokenIds =
+      typeof prompt === 'string' ? tokenizer.encode(prompt, { addSpecialTokens: true }) : [...prompt];
+    return { tokenIds, media: orderMedia(tokenIds, media, processor.placeholders, 'The prompt') };
+  }
+
+  /** Refuses hopeless texts before time is spent on tokenising them. */
+  private checkLength(text: string): void {
+    const { maxModelLen } = this.parts.engine.info;
+    const numTokens = this.parts.tokenizer.minNumTokens(text.length);
+    if (numTokens > maxModelLen - 1) throw promptTooLong(numTokens, maxModelLen);
+  }
+
+  private async expand(rendered: RenderedPrompt, options: MediaOptions & PrepareOptions): Promise<Prepared> {
+    const { processor, resolver, engine } = this.parts;
+    const { maxModelLen } = engine.info;
+    // Media only add tokens: a prompt that is too long already needs no download.
+    if (rendered.tokenIds.length > maxModelLen - 1)
+      throw promptTooLong(rendered.tokenIds.length, maxModelLen);
+    const timings: MediaTimings = { fetchMs: 0, preprocessMs: 0 };
+    const { mediaIoKwargs, mmProcessorKwargs, cacheSalt = '', signal } = options;
+    const context = { tenant: cacheSalt, signal, timings };
+    const items =
+      rendered.media.length === 0
+        ? []
+        : await resolver.resolve(rendered.media, { mediaIoKwargs, mmProcessorKwargs }, context);
+    return { prompt: processor.expand(rendered.tokenIds, items), timings };
+  }
+}
