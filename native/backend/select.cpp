@@ -26,10 +26,36 @@ std::optional<std::string> forced_isa(const BackendOptions& options) {
   return isa;
 }
 
-const KernelTable& table_named(std::string_view name) {
+/// The vector kernels that this machine runs best.
+KernelTable best_vector_table() {
 #if defined(__x86_64__)
-  if (name == "avx2") return avx2_table();
+  if (cpu_features().has_avx512) return avx512_table();
+  if (cpu_features().has_avx2) return avx2_table();
+#endif
+  return generic_table();
+}
+
+const TileKernels& emulated_tiles() {
+#if defined(__x86_64__)
+  if (cpu_features().has_avx512) return avx512_emulated_tiles();
+  if (cpu_features().has_avx2) return avx2_emulated_tiles();
+#endif
+  return generic_emulated_tiles();
+}
+
+/// The tile table: the best vector kernels, and tiles for bfloat16.
+KernelTable amx_table(const TileKernels& tiles) {
+  KernelTable table = best_vector_table();
+  table.name = "amx";
+  table.tiles = &tiles;
+  return table;
+}
+
+KernelTable table_named(std::string_view name) {
+#if defined(__x86_64__)
+  if (name == "amx") return amx_table(amx_tiles());
   if (name == "avx512") return avx512_table();
+  if (name == "avx2") return avx2_table();
 #endif
   (void)name;
   return generic_table();
@@ -41,6 +67,7 @@ std::vector<std::string> available_isas() {
   std::vector<std::string> isas = {"generic"};
   if (cpu_features().has_avx2) isas.emplace_back("avx2");
   if (cpu_features().has_avx512) isas.emplace_back("avx512");
+  if (cpu_features().has_amx_bf16) isas.emplace_back("amx");
   return isas;
 }
 
@@ -52,6 +79,9 @@ CpuInfo cpu_info() {
 std::unique_ptr<Backend> create_cpu_backend(const BackendOptions& options) {
   const std::vector<std::string> isas = available_isas();
   const std::string isa = forced_isa(options).value_or(isas.back());
+  if (options.emulate_tiles && isa == "amx") {
+    return std::make_unique<CpuBackend>(amx_table(emulated_tiles()), options.compute_dtype, options.num_threads);
+  }
   if (std::find(isas.begin(), isas.end(), isa) == isas.end()) {
     throw Error(ErrorCode::kUnavailable,
                 "instruction set \"" + isa + "\" is not available on this machine, which can run: " + join(isas));

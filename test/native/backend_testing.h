@@ -40,7 +40,7 @@ void for_each_backend(Test test, int num_threads = 2) {
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
     std::vector<TableCase> tables;
     for (const std::string& isa : available_isas()) tables.push_back({isa, false, dtype});
-    //    tables.push_back({"amx", true, dtype});
+    tables.push_back({"amx", true, dtype});
     for (const TableCase& table : tables) {
       const std::unique_ptr<Backend> backend = create(table, num_threads);
       std::printf("     on %s\n", describe(*backend).c_str());

@@ -7,6 +7,9 @@
 namespace sensorium {
 namespace {
 
+/// Floats of a cache line.
+constexpr int64_t kLineFloats = 16;
+
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// First task of each sequence or segment, and behind them the number of tasks.
@@ -79,9 +82,10 @@ void CpuBackend::segment_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, 
   const int64_t group_size = num_heads / num_kv_heads;
   int64_t max_keys = 0;
   for (size_t i = 0; i + 1 < cu_seqlens.size(); ++i) max_keys = std::max<int64_t>(max_keys, cu_seqlens[i + 1] - cu_seqlens[i]);
-  const int64_t keys_size = table_.segment_keys_size(max_keys, head_dim);
-  const int64_t values_size = table_.segment_values_size(max_keys, head_dim);
-  reserve_scratch(keys_size + values_size + table_.attention_scratch(head_dim));
+  const SegmentKernels& kernels = uses_tiles() ? table_.tiles->segments : table_.segments;
+  const int64_t keys_size = ceil_div(kernels.keys_size(max_keys, head_dim), kLineFloats) * kLineFloats;
+  const int64_t values_size = ceil_div(kernels.values_size(max_keys, head_dim), kLineFloats) * kLineFloats;
+  reserve_scratch(keys_size + values_size + kernels.scratch_size(head_dim));
   const auto num_segments = static_cast<int64_t>(cu_seqlens.size()) - 1;
   for_items(num_segments * num_kv_heads, [&](int thread_index, int64_t item) {
     const auto segment = static_cast<size_t>(item / num_kv_heads);
@@ -91,8 +95,8 @@ void CpuBackend::segment_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, 
     float* keys = scratch(thread_index);
     float* values = keys + keys_size;
     float* rest = values + values_size;
-    table_.pack_segment(k.row_range(begin, num_keys).columns(kv_head * head_dim, head_dim),
-                        v.row_range(begin, num_keys).columns(kv_head * head_dim, head_dim), keys, values);
+    kernels.pack(k.row_range(begin, num_keys).columns(kv_head * head_dim, head_dim),
+                 v.row_range(begin, num_keys).columns(kv_head * head_dim, head_dim), keys, values);
     AttentionRows call;
     call.q = q.row(begin) + kv_head * group_size * head_dim;
     call.q_stride = q.row_stride;
@@ -104,7 +108,7 @@ void CpuBackend::segment_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, 
     call.num_keys = num_keys;
     call.num_tokens = num_keys;
     for (int64_t block = 0; block < ceil_div(num_keys * group_size, kQueryRows); ++block) {
-      table_.segment_attention(call, row_block(block, num_keys * group_size), {keys, values}, rest);
+      kernels.attend(call, row_block(block, num_keys * group_size), keys, values, rest);
     }
   });
 }

@@ -46,13 +46,18 @@ void CpuBackend::for_rows(ConstMatrix x, FunctionRef<void(int64_t begin, int64_t
   pool_.parallel_for(x.rows, grain, [&](int64_t begin, int64_t end) { task(begin, end - begin); });
 }
 
-std::unique_ptr<PackedMatrix> CpuBackend::pack(std::span<const WeightSlice> slices) {
-  return std::make_unique<PanelMatrix>(slices, false, compute_dtype_, table_.panel_width, pool_);
+std::unique_ptr<PackedMatrix> CpuBackend::pack_panels(std::span<const WeightSlice> slices, bool is_gated) {
+  PanelLayout layout = PanelLayout::kFloat32;
+  if (compute_dtype_ == DType::kBFloat16) layout = uses_tiles() ? PanelLayout::kBFloat16Tiles : PanelLayout::kBFloat16Halves;
+  const int64_t panel_width = uses_tiles() ? kTilePanelWidth : table_.panel_width;
+  return std::make_unique<PanelMatrix>(slices, is_gated, layout, panel_width, pool_);
 }
+
+std::unique_ptr<PackedMatrix> CpuBackend::pack(std::span<const WeightSlice> slices) { return pack_panels(slices, false); }
 
 std::unique_ptr<PackedMatrix> CpuBackend::pack_gated(const WeightSlice& gate, const WeightSlice& up) {
   const WeightSlice slices[] = {gate, up};
-  return std::make_unique<PanelMatrix>(slices, true, compute_dtype_, table_.panel_width, pool_);
+  return pack_panels(slices, true);
 }
 
 void CpuBackend::embedding(const PackedMatrix& table, std::span<const int32_t> token_ids, Matrix y) {

@@ -14,7 +14,7 @@ class CpuBackend : public Backend {
 
   std::string_view name() const override { return table_.name; }
   DType compute_dtype() const override { return compute_dtype_; }
-  TileUnit tile_unit() const override { return TileUnit::kNone; }
+  TileUnit tile_unit() const override { return table_.tiles != nullptr ? table_.tiles->unit : TileUnit::kNone; }
 
   std::unique_ptr<PackedMatrix> pack(std::span<const WeightSlice> slices) override;
   std::unique_ptr<PackedMatrix> pack_gated(const WeightSlice& gate, const WeightSlice& up) override;
@@ -45,10 +45,15 @@ class CpuBackend : public Backend {
   /// Splits the rows of x over the threads where there is enough to do.
   void for_rows(ConstMatrix x, FunctionRef<void(int64_t begin, int64_t count)> task);
 
-  const KernelTable& table_;
+  std::unique_ptr<PackedMatrix> pack_panels(std::span<const WeightSlice> slices, bool is_gated);
+  bool uses_tiles() const { return table_.tiles != nullptr && compute_dtype_ == DType::kBFloat16; }
+  void linear_on_tiles(const LinearCall& call, int64_t num_units);
+
+  const KernelTable table_;
   const DType compute_dtype_;
   ThreadPool pool_;
   std::vector<Buffer> scratch_;  ///< one a thread
+  Buffer packed_rows_;           ///< x of a tile product, rounded to bfloat16
 };
 
 }  // namespace sensorium

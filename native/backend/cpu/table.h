@@ -23,7 +23,7 @@ inline constexpr int64_t kDepthStride = kDepthBlock + 16;
 
 /// One call of linear(). A unit is the smallest piece of columns: one panel, or the gate and the up panel of a pair.
 struct LinearCall {
-  const void* panels = nullptr;  ///< [units][panels of a unit][in_features][panel_width], see pack_panels()
+  const void* panels = nullptr;  ///< [units][panels of a unit][in_features][panel_width], see PanelMatrix
   DType dtype = DType::kFloat32;
   const float* bias = nullptr;  ///< [units][panels of a unit][panel_width], or nullptr
   bool is_gated = false;
@@ -64,10 +64,34 @@ struct PagedKeys {
   DType dtype = DType::kFloat32;
 };
 
-/// Keys and values of one head of a segment, in the panel layout of pack_segment.
-struct SegmentKeys {
-  const float* keys = nullptr;    ///< [key groups][panels][head_dim][panel_width]
-  const float* values = nullptr;  ///< [key groups][panels][kKeyGroup][panel_width]
+/// Bidirectional attention of a segment whose keys and values are packed once a head. Sizes are in floats of memory; what the
+/// memory holds is the kernels' own affair.
+struct SegmentKernels {
+  int64_t (*keys_size)(int64_t num_keys, int64_t head_dim);
+  int64_t (*values_size)(int64_t num_keys, int64_t head_dim);
+  int64_t (*scratch_size)(int64_t head_dim);
+  /// Packs k and v [num_keys, head_dim] of one head.
+  void (*pack)(ConstMatrix k, ConstMatrix v, float* keys, float* values);
+  /// Computes the given query rows, at most kQueryRows.
+  void (*attend)(const AttentionRows& call, Range rows, const float* keys, const float* values, float* scratch);
+};
+
+/// Rows and columns of a tile; bfloat16 tiles hold kTileDepth elements a row.
+inline constexpr int64_t kTileSize = 16;
+inline constexpr int64_t kTileDepth = 32;
+inline constexpr int64_t kTileElements = kTileSize * kTileDepth;
+/// Panels of a tile product: two tiles side by side.
+inline constexpr int64_t kTilePanelWidth = 2 * kTileSize;
+
+/// Kernels for bfloat16 on matrix tiles (layout PanelLayout::kTiles), or on instructions that read pairs of bfloat16.
+struct TileKernels {
+  TileUnit unit;
+  /// Rounds the rows of tiles [begin, end) to bfloat16: [row tiles][depth tiles][kTileSize][kTileDepth], padded with zeros.
+  void (*pack_rows)(ConstMatrix x, Range row_tiles, uint16_t* packed);
+  int64_t (*linear_scratch)(const LinearCall& call, int64_t num_rows, int64_t num_units);
+  /// Computes rows x units of y from packed rows; rows.begin is a multiple of kTileSize.
+  void (*linear)(const LinearCall& call, const uint16_t* packed_x, Range rows, Range units, float* scratch);
+  SegmentKernels segments;
 };
 
 /// The kernels of one instruction set. Each works on one thread, in scratch memory that the caller gives (64-byte aligned).
@@ -86,18 +110,20 @@ struct KernelTable {
   void (*linear)(const LinearCall& call, Range rows, Range units, float* scratch);
 
   int64_t (*attention_scratch)(int64_t head_dim);
+  /// Causal attention of the given query rows, at most kQueryRows, over the paged cache.
   void (*paged_attention)(const AttentionRows& call, Range rows, const PagedKeys& keys, float* scratch);
 
-  /// Floats of the packed keys (and, apart from that, of the packed values) of a segment.
-  int64_t (*segment_keys_size)(int64_t num_keys, int64_t head_dim);
-  int64_t (*segment_values_size)(int64_t num_keys, int64_t head_dim);
-  /// Packs k and v [num_keys, head_dim] of one head.
-  void (*pack_segment)(ConstMatrix k, ConstMatrix v, float* keys, float* values);
-  void (*segment_attention)(const AttentionRows& call, Range rows, const SegmentKeys& keys, float* scratch);
+  SegmentKernels segments;
+  const TileKernels* tiles;  ///< for bfloat16, where the table has them
 };
 
 const KernelTable& generic_table();
 const KernelTable& avx2_table();
 const KernelTable& avx512_table();
+
+const TileKernels& amx_tiles();
+const TileKernels& generic_emulated_tiles();
+const TileKernels& avx2_emulated_tiles();
+const TileKernels& avx512_emulated_tiles();
 
 }  // namespace sensorium

@@ -1,6 +1,9 @@
+#include <cmath>
+
 #include "backend/cpu/rows.h"
 #include "backend/cpu/simd/make_table.h"
-#include "backend/cpu/table.h"
+#include "backend/cpu/tile/emulated_unit.h"
+#include "backend/cpu/tile/make_tiles.h"
 
 namespace sensorium {
 namespace {
@@ -9,7 +12,7 @@ namespace {
 struct Vec {
   using Reg = float __attribute__((vector_size(16)));
   using Bits = uint32_t __attribute__((vector_size(16)));
-  static constexpr int kLanes = 4;
+  static constexpr int64_t kLanes = 4;
   static constexpr int kTileRows = 4;
 
   static const RowKernels& row_kernels() { return generic_row_kernels(); }
@@ -23,16 +26,18 @@ struct Vec {
   static void store(float* to, Reg value) { __builtin_memcpy(to, &value, sizeof(value)); }
   static Reg widen_low(const uint32_t* panel) { return reinterpret_cast<Reg>(load_bits(panel) << 16); }
   static Reg widen_high(const uint32_t* panel) { return reinterpret_cast<Reg>(load_bits(panel) & 0xffff0000U); }
+  static Reg exp(Reg a) { return Reg{std::exp(a[0]), std::exp(a[1]), std::exp(a[2]), std::exp(a[3])}; }
   static Reg add(Reg a, Reg b) { return a + b; }
+  static Reg sub(Reg a, Reg b) { return a - b; }
   static Reg mul(Reg a, Reg b) { return a * b; }
   static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
   static Reg max(Reg a, Reg b) { return a > b ? a : b; }
-  static float reduce_max(Reg a) {
+  static float max_lane(Reg a) {
     const float low = a[0] > a[2] ? a[0] : a[2];
     const float high = a[1] > a[3] ? a[1] : a[3];
     return low > high ? low : high;
   }
-  static float reduce_add(Reg a) { return (a[0] + a[2]) + (a[1] + a[3]); }
+  static float sum(Reg a) { return (a[0] + a[2]) + (a[1] + a[3]); }
 
  private:
   static Bits load_bits(const uint32_t* from) {
@@ -47,6 +52,11 @@ struct Vec {
 const KernelTable& generic_table() {
   static const KernelTable table = simd::make_table<Vec>("generic");
   return table;
+}
+
+const TileKernels& generic_emulated_tiles() {
+  static const TileKernels tiles = tile::make_tiles<tile::EmulatedUnit<Vec>, Vec>(TileUnit::kEmulated);
+  return tiles;
 }
 
 }  // namespace sensorium

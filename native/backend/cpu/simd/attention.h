@@ -11,6 +11,18 @@ constexpr int64_t round_to_panel(int64_t size) {
   return (size + 2 * V::kLanes - 1) / (2 * V::kLanes) * (2 * V::kLanes);
 }
 
+/// Scratch memory handed out piece by piece; without memory it only counts.
+template <class V>
+struct ScratchCarver {
+  float* base;
+  int64_t size = 0;
+  float* take(int64_t num_floats) {
+    float* const piece = base == nullptr ? nullptr : base + size;
+    size += (num_floats + 15) / 16 * 16;
+    return piece;
+  }
+};
+
 /// Scratch of one task: where its query rows stand after the key groups seen so far.
 template <class V>
 struct AttentionState {
@@ -21,26 +33,24 @@ struct AttentionState {
   float* total;   ///< [kQueryRows]: sum of exp(score - max)
   float* keys;    ///< [panels][head_dim][panel width] of the current group (paged)
   float* values;  ///< [panels][kKeyGroup][panel width] of the current group (paged)
-  float* end;
+  int64_t size;   ///< floats of all
 
   AttentionState(float* scratch, int64_t head_dim) {
-    const int64_t num_blocks = (head_dim + kDepthBlock - 1) / kDepthBlock;
-    q = scratch;
-    scores = q + num_blocks * kQueryRows * kDepthStride;
-    sums = scores + V::kTileRows * kDepthStride;
-    max = sums + kQueryRows * round_to_panel<V>(head_dim);
-    total = max + kQueryRows;
-    keys = total + kQueryRows;
-    values = keys + kKeyGroup * ((head_dim + 15) / 16 * 16);
-    end = values + kKeyGroup * round_to_panel<V>(head_dim);
+    ScratchCarver<V> carver{scratch};
+    q = carver.take((head_dim + kDepthBlock - 1) / kDepthBlock * kQueryRows * kDepthStride);
+    scores = carver.take(V::kTileRows * kDepthStride);
+    sums = carver.take(kQueryRows * round_to_panel<V>(head_dim));
+    max = carver.take(kQueryRows);
+    total = carver.take(kQueryRows);
+    keys = carver.take(kKeyGroup * head_dim);
+    values = carver.take(kKeyGroup * round_to_panel<V>(head_dim));
+    size = carver.size;
   }
 };
 
 template <class V>
 int64_t attention_scratch(int64_t head_dim) {
-  float* const base = nullptr;
-  const AttentionState<V> state(base, head_dim);
-  return state.end - base;
+  return AttentionState<V>(nullptr, head_dim).size;
 }
 
 template <class V>
@@ -65,28 +75,28 @@ void begin_rows(const AttentionRows& call, Range rows, const AttentionState<V>& 
 template <class V>
 inline void softmax_row(float* scores, int64_t num_visible, int64_t width, int64_t sums_size, float* sums, float* max,
                         float* total) {
-  const auto tail_bytes = static_cast<size_t>(width - (num_visible > 0 ? num_visible : 0)) * sizeof(float);
   if (num_visible <= 0) {
-    std::memset(scores, 0, tail_bytes);
+    std::memset(scores, 0, static_cast<size_t>(width) * sizeof(float));
     return;
   }
   for (int64_t j = num_visible; j < width; ++j) scores[j] = -__builtin_inff();
   auto vector_max = V::load(scores);
   for (int64_t j = V::kLanes; j < width; j += V::kLanes) vector_max = V::max(vector_max, V::load(scores + j));
-  const float group_max = V::reduce_max(vector_max);
+  const float group_max = V::max_lane(vector_max);
   const float new_max = group_max > *max ? group_max : *max;
-  V::row_kernels().exp_row(scores, num_visible, new_max, scores);
-  std::memset(scores + num_visible, 0, tail_bytes);
-  auto vector_total = V::load(scores);
-  for (int64_t j = V::kLanes; j < width; j += V::kLanes) vector_total = V::add(vector_total, V::load(scores + j));
-  if (new_max != *max && *total != 0.0F) {
-    float shrink = *max;
-    V::row_kernels().exp_row(&shrink, 1, new_max, &shrink);
-    const auto vector_shrink = V::broadcast(shrink);
-    for (int64_t d = 0; d < sums_size; d += V::kLanes) V::store(sums + d, V::mul(V::load(sums + d), vector_shrink));
-    *total *= shrink;
+  const auto vector_new_max = V::broadcast(new_max);
+  auto vector_total = V::zero();
+  for (int64_t j = 0; j < width; j += V::kLanes) {
+    const auto p = V::exp(V::sub(V::load(scores + j), vector_new_max));  // exp(-inf) is 0
+    V::store(scores + j, p);
+    vector_total = V::add(vector_total, p);
   }
-  *total += V::reduce_add(vector_total);
+  if (new_max != *max && *total != 0.0F) {
+    const auto shrink = V::exp(V::broadcast(*max - new_max));
+    for (int64_t d = 0; d < sums_size; d += V::kLanes) V::store(sums + d, V::mul(V::load(sums + d), shrink));
+    *total *= V::max_lane(shrink);
+  }
+  *total += V::sum(vector_total);
   *max = new_max;
 }
 
@@ -224,13 +234,13 @@ void pack_segment(ConstMatrix k, ConstMatrix v, float* keys, float* values) {
 }
 
 template <class V>
-void segment_attention(const AttentionRows& call, Range rows, const SegmentKeys& keys, float* scratch) {
+void segment_attention(const AttentionRows& call, Range rows, const float* keys, const float* values, float* scratch) {
   const AttentionState<V> state(scratch, call.head_dim);
   begin_rows<V>(call, rows, state);
   for (int64_t key = 0; key < call.num_keys; key += kKeyGroup) {
     const int64_t num_keys = call.num_keys - key < kKeyGroup ? call.num_keys - key : kKeyGroup;
-    attend_group<V>(call, rows, state, keys.keys + key * call.head_dim, keys.values + key * round_to_panel<V>(call.head_dim),
-                    key, num_keys);
+    attend_group<V>(call, rows, state, keys + key * call.head_dim, values + key * round_to_panel<V>(call.head_dim), key,
+                    num_keys);
   }
   end_rows<V>(call, rows, state);
 }

@@ -22,18 +22,16 @@ void pack_rows(ConstMatrix x, Range rows, float* packed) {
   }
 }
 
-/// y = epilogue(sums + bias) of one unit; sums [panels of the unit][num_rows][2 * lanes] are overwritten.
-template <class V>
+/// y = epilogue(sums + bias) of one unit; sums [panels of the unit][num_rows][kWidth] are overwritten.
+template <class V, int64_t kWidth>
 void store_unit(const LinearCall& call, Range rows, int64_t unit, float* sums) {
-  constexpr int64_t kWidth = 2 * V::kLanes;
   const int64_t panels_of_unit = call.is_gated ? 2 : 1;
   if (call.bias != nullptr) {
     for (int64_t p = 0; p < panels_of_unit; ++p) {
       const float* bias = call.bias + (unit * panels_of_unit + p) * kWidth;
       for (int64_t r = 0; r < rows.size(); ++r) {
         float* row = sums + (p * rows.size() + r) * kWidth;
-        V::store(row, V::add(V::load(row), V::load(bias)));
-        V::store(row + V::kLanes, V::add(V::load(row + V::kLanes), V::load(bias + V::kLanes)));
+        for (int64_t c = 0; c < kWidth; c += V::kLanes) V::store(row + c, V::add(V::load(row + c), V::load(bias + c)));
       }
     }
   }
@@ -99,7 +97,7 @@ void linear_panels(const LinearCall& call, Range rows, Range units, float* scrat
       }
     }
     for (int64_t p = 0; p < count; p += panels_of_unit) {
-      store_unit<V>(call, rows, (panel + p) / panels_of_unit, sums + p * sums_stride);
+      store_unit<V, kWidth>(call, rows, (panel + p) / panels_of_unit, sums + p * sums_stride);
     }
     panel += count;
   }

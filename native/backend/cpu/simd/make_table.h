@@ -17,10 +17,8 @@ KernelTable make_table(const char* name) {
   table.linear = linear<V>;
   table.attention_scratch = attention_scratch<V>;
   table.paged_attention = paged_attention<V>;
-  table.segment_keys_size = segment_keys_size<V>;
-  table.segment_values_size = segment_values_size<V>;
-  table.pack_segment = pack_segment<V>;
-  table.segment_attention = segment_attention<V>;
+  table.segments = {segment_keys_size<V>, segment_values_size<V>, attention_scratch<V>, pack_segment<V>, segment_attention<V>};
+  table.tiles = nullptr;
   return table;
 }
 
