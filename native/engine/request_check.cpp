@@ -107,8 +107,9 @@ void check_options(const EngineOptions& options) {
   require(options.max_num_batched_tokens >= 1, "max_num_batched_tokens must be at least 1");
   require(options.max_model_len >= 2, "max_model_len must be at least 2");
   require(options.block_size >= 1, "block_size must be at least 1");
-  require(options.num_blocks >= 1 && options.num_blocks * options.block_size >= 2, "num_blocks: the KV cache is too small");
-  require(options.num_blocks <= INT32_MAX / options.block_size, "num_blocks: the KV cache has more than 2^31 tokens");
+  require(options.num_blocks >= 1 && options.num_blocks <= INT32_MAX / options.block_size,
+          "num_blocks: the KV cache must have at least one block and less than 2^31 tokens");
+  require(options.num_blocks * options.block_size >= 2, "num_blocks: the KV cache has no room for an answer");
   require(options.max_queued >= 1, "max_queued must be at least 1");
 }
 

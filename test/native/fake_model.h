@@ -90,8 +90,9 @@ struct FakeBackend : Backend {
 /// What tests count, outliving the model.
 struct Counters {
   std::atomic<int> num_encoded = 0, num_forwards = 0, num_computed_tokens = 0, max_batch_tokens = 0;
-  /// Holds forward passes back while locked by a test.
+  /// Holds forward passes back while locked by a test; num_arrived counts those that came to it.
   std::mutex gate;
+  std::atomic<int> num_arrived = 0;
 };
 
 /// Media: features [rows, 1] whose first value names the content; a negative one makes the encoder throw.
@@ -148,6 +149,7 @@ struct FakeModel : Model {
     return encoder_rows(media);
   }
   void forward(const ForwardBatch& batch, KvCache& cache, Arena&, Matrix logits) override {
+    counters->num_arrived++;
     const std::lock_guard lock(counters->gate);
     const auto num_tokens = static_cast<int>(batch.token_ids.size());
     counters->num_forwards++;
