@@ -1,0 +1,69 @@
+#include <napi.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/select.h"
+#include "binding/addon_data.h"
+#include "binding/arguments.h"
+#include "binding/engine_object.h"
+#include "binding/failure.h"
+#include "binding/media_functions.h"
+#include "binding/media_object.h"
+#include "binding/request_reader.h"
+
+namespace sensorium::binding {
+namespace {
+
+Napi::Array write_strings(Napi::Env env, const std::vector<std::string>& strings) {
+  const Napi::Array array = Napi::Array::New(env, strings.size());
+  for (uint32_t i = 0; i < strings.size(); ++i) array.Set(i, strings[i]);
+  return array;
+}
+
+Napi::Value cpu_info_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const CpuInfo cpu = cpu_info();
+    const Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("vendor", cpu.vendor);
+    object.Set("brand", cpu.brand);
+    object.Set("features", write_strings(info.Env(), cpu.features));
+    object.Set("numPhysicalCores", cpu.num_physical_cores);
+    object.Set("isas", write_strings(info.Env(), available_isas()));
+    return object;
+  });
+}
+
+Napi::Value supported_architectures_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return write_strings(info.Env(), supported_architectures()); });
+}
+
+Napi::Value create_engine_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return EngineSession::load(info.Env(), read_engine_options(info[0]), read_function(info[1], "onEvents"),
+                               read_function(info[2], "onProgress"));
+  });
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  auto data = std::make_unique<AddonData>();
+  data->media_class = Napi::Persistent(MediaObject::define(env));
+  data->engine_class = Napi::Persistent(EngineObject::define(env));
+  env.SetInstanceData(data.release());
+  exports.Set("version", SENSORIUM_VERSION);
+  exports.Set("cpuInfo", Napi::Function::New<cpu_info_entry>(env, "cpuInfo"));
+  exports.Set("supportedArchitectures", Napi::Function::New<supported_architectures_entry>(env, "supportedArchitectures"));
+  exports.Set("createEngine", Napi::Function::New<create_engine_entry>(env, "createEngine"));
+  add_media_functions(env, exports);
+  return exports;
+}
+
+}  // namespace
+}  // namespace sensorium::binding
+
+static Napi::Object initialize_sensorium(Napi::Env env, Napi::Object exports) {
+  return sensorium::binding::initialize(env, exports);
+}
+
+NODE_API_MODULE(sensorium, initialize_sensorium)

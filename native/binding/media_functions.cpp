@@ -1,0 +1,201 @@
+#include "binding/media_functions.h"
+
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "binding/arguments.h"
+#include "binding/media_object.h"
+#include "binding/promise_worker.h"
+#include "media/log_mel.h"
+#include "media/patchify.h"
+#include "media/resample.h"
+
+namespace sensorium::binding {
+namespace {
+
+constexpr int32_t kMaxSide = 65535;
+constexpr uint32_t kMaxFrames = 65536;
+constexpr int64_t kMaxPixelLimit = int64_t{1} << 40;
+
+ResizeFilter read_filter(const Fields& fields) {
+  const std::string name = fields.string("filter", 16);
+  if (name == "bilinear") return ResizeFilter::kBilinear;
+  if (name == "bicubic") return ResizeFilter::kBicubic;
+  if (name == "lanczos") return ResizeFilter::kLanczos;
+  throw Error(ErrorCode::kInvalidArgument, fields.path("filter") + " must be bilinear, bicubic or lanczos");
+}
+
+void read_channels(const Fields& fields, const char* key, float out[3]) {
+  const Napi::Array values = read_array(fields.get(key), fields.path(key), 3);
+  if (values.Length() != 3) throw Error(ErrorCode::kInvalidArgument, fields.path(key) + " must have 3 elements");
+  for (uint32_t i = 0; i < 3; ++i) out[i] = static_cast<float>(read_number(values.Get(i), fields.path(key), -1e6, 1e6));
+}
+
+PatchOptions read_patch_options(const Fields& fields) {
+  PatchOptions options;
+  options.patch_size = fields.int32("patchSize", 1, 1024);
+  options.temporal_patch_size = fields.int32("temporalPatchSize", 1, 1024);
+  options.merge_size = fields.int32("mergeSize", 1, 1024);
+  read_channels(fields, "mean", options.mean);
+  read_channels(fields, "std", options.std);
+  options.filter = read_filter(fields);
+  options.do_resize = fields.boolean("doResize");
+  options.do_rescale = fields.boolean("doRescale");
+  options.do_normalize = fields.boolean("doNormalize");
+  options.rescale_factor = fields.number("rescaleFactor", -1e6, 1e6);
+  return options;
+}
+
+class PatchifyWorker : public PromiseWorker {
+ public:
+  PatchifyWorker(Napi::Env env, std::vector<HeldArray<uint8_t>> frames, int32_t width, int32_t height,
+                 const Napi::Value& options, Modality modality, float seconds_per_grid)
+      : PromiseWorker(env), frames_(std::move(frames)), modality_(modality), seconds_per_grid_(seconds_per_grid) {
+    const size_t num_bytes = static_cast<size_t>(width) * height * 3;
+    for (const HeldArray<uint8_t>& frame : frames_) {
+      if (frame.values().size() != num_bytes) {
+        throw Error(ErrorCode::kInvalidArgument, "pixels of " + std::to_string(width) + " x " + std::to_string(height) +
+                                                     " need " + std::to_string(num_bytes) + " bytes, not " +
+                                                     std::to_string(frame.values().size()));
+      }
+      views_.push_back({frame.values().data(), width, height});
+    }
+    const Fields fields(options, "options");
+    options_ = read_patch_options(fields);
+    size_ = {fields.int32("height", 1, kMaxSide), fields.int32("width", 1, kMaxSide)};
+  }
+
+ private:
+  void run() override {
+    ProcessedMedia media = patchify(views_, size_, options_, modality_);
+    media.seconds_per_grid = seconds_per_grid_;
+    media_ = std::make_shared<const ProcessedMedia>(std::move(media));
+  }
+  Napi::Value result(Napi::Env env) override { return MediaObject::create(env, std::move(media_)); }
+
+  std::vector<HeldArray<uint8_t>> frames_;
+  std::vector<RgbView> views_;
+  ImageSize size_;
+  PatchOptions options_;
+  Modality modality_;
+  float seconds_per_grid_;
+  std::shared_ptr<const ProcessedMedia> media_;
+};
+
+class LogMelWorker : public PromiseWorker {
+ public:
+  LogMelWorker(Napi::Env env, const Napi::Value& samples, const Fields& fields)
+      : PromiseWorker(env), samples_(samples, "samples") {
+    options_.num_mel_bins = fields.int32("numMelBins", 1, 1024);
+    options_.is_padded_with_silence = fields.boolean("isPaddedWithSilence");
+    options_.padded_samples = fields.optional_integer("paddedSamples", 1, int64_t{1} << 28).value_or(0);
+  }
+
+ private:
+  void run() override {
+    ProcessedMedia media;
+    media.modality = Modality::kAudio;
+    media.features = log_mel(samples_.values(), options_);
+    media_ = std::make_shared<const ProcessedMedia>(std::move(media));
+  }
+  Napi::Value result(Napi::Env env) override { return MediaObject::create(env, std::move(media_)); }
+
+  HeldArray<float> samples_;
+  LogMelOptions options_;
+  std::shared_ptr<const ProcessedMedia> media_;
+};
+
+class ResampleWorker : public PromiseWorker {
+ public:
+  explicit ResampleWorker(const Napi::CallbackInfo& info)
+      : PromiseWorker(info.Env()),
+        samples_(info[0], "samples"),
+        num_channels_(static_cast<int32_t>(read_integer(info[1], "numChannels", 1, 64))),
+        from_rate_(static_cast<int32_t>(read_integer(info[2], "fromRate", 1, INT32_MAX))),
+        to_rate_(static_cast<int32_t>(read_integer(info[3], "toRate", 1, INT32_MAX))) {}
+
+ private:
+  void run() override {
+    if (num_channels_ == 1) {
+      resampled_ = resample(samples_.values(), from_rate_, to_rate_);
+    } else {
+      resampled_ = resample(mix_to_mono(samples_.values(), num_channels_), from_rate_, to_rate_);
+    }
+  }
+  Napi::Value result(Napi::Env env) override {
+    Napi::Float32Array out = Napi::Float32Array::New(env, resampled_.size());
+    if (!resampled_.empty()) std::memcpy(out.Data(), resampled_.data(), resampled_.size() * sizeof(float));
+    return out;
+  }
+
+  HeldArray<float> samples_;
+  int32_t num_channels_, from_rate_, to_rate_;
+  std::vector<float> resampled_;
+};
+
+Napi::Value smart_resize_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto side = [&](size_t i, const char* name) {
+      return static_cast<int32_t>(read_integer(info[i], name, INT32_MIN, INT32_MAX));
+    };
+    const ImageSize size = smart_resize(side(0, "height"), side(1, "width"), side(2, "factor"),
+                                        read_integer(info[3], "minPixels", 1, kMaxPixelLimit),
+                                        read_integer(info[4], "maxPixels", 1, kMaxPixelLimit));
+    const Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("height", size.height);
+    result.Set("width", size.width);
+    return result;
+  });
+}
+
+int32_t read_side(const Napi::Value& value, const char* name) {
+  return static_cast<int32_t>(read_integer(value, name, 1, kMaxSide));
+}
+
+Napi::Value patchify_image_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    std::vector<HeldArray<uint8_t>> frames;
+    frames.emplace_back(info[0], "pixels");
+    return PromiseWorker::start(std::make_unique<PatchifyWorker>(info.Env(), std::move(frames), read_side(info[1], "width"),
+                                                                 read_side(info[2], "height"), info[3], Modality::kImage,
+                                                                 0.0F));
+  });
+}
+
+Napi::Value patchify_video_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Array array = read_array(info[0], "frames", kMaxFrames);
+    std::vector<HeldArray<uint8_t>> frames;
+    for (uint32_t i = 0; i < array.Length(); ++i) frames.emplace_back(array.Get(i), "frames[" + std::to_string(i) + "]");
+    const auto seconds_per_grid = static_cast<float>(read_number(info[3], "secondsPerGrid", 0.0, 1e6));
+    return PromiseWorker::start(std::make_unique<PatchifyWorker>(info.Env(), std::move(frames), read_side(info[1], "width"),
+                                                                 read_side(info[2], "height"), info[4], Modality::kVideo,
+                                                                 seconds_per_grid));
+  });
+}
+
+Napi::Value log_mel_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return PromiseWorker::start(std::make_unique<LogMelWorker>(info.Env(), info[0], Fields(info[1], "options")));
+  });
+}
+
+Napi::Value resample_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return PromiseWorker::start(std::make_unique<ResampleWorker>(info)); });
+}
+
+}  // namespace
+
+void add_media_functions(Napi::Env env, Napi::Object exports) {
+  exports.Set("smartResize", Napi::Function::New<smart_resize_entry>(env, "smartResize"));
+  exports.Set("patchifyImage", Napi::Function::New<patchify_image_entry>(env, "patchifyImage"));
+  exports.Set("patchifyVideo", Napi::Function::New<patchify_video_entry>(env, "patchifyVideo"));
+  exports.Set("logMel", Napi::Function::New<log_mel_entry>(env, "logMel"));
+  exports.Set("resample", Napi::Function::New<resample_entry>(env, "resample"));
+}
+
+}  // namespace sensorium::binding

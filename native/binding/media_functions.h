@@ -1,0 +1,10 @@
+#pragma once
+
+#include <napi.h>
+
+namespace sensorium::binding {
+
+/// Adds smartResize, patchifyImage, patchifyVideo, logMel and resample.
+void add_media_functions(Napi::Env env, Napi::Object exports);
+
+}  // namespace sensorium::binding

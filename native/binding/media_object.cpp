@@ -1,0 +1,92 @@
+#include "binding/media_object.h"
+
+#include <cstring>
+#include <utility>
+
+#include "binding/addon_data.h"
+#include "binding/failure.h"
+
+namespace sensorium::binding {
+namespace {
+
+constexpr napi_type_tag kMediaTag{0x5e4501d0a11ce5e1ULL, 0x9d3b7c2f4e6a8081ULL};
+
+const char* modality_name(Modality modality) {
+  switch (modality) {
+    case Modality::kImage:
+      return "image";
+    case Modality::kVideo:
+      return "video";
+    case Modality::kAudio:
+      break;
+  }
+  return "audio";
+}
+
+const Tensor& rows_of(const ProcessedMedia& media) { return media.embeddings.empty() ? media.features : media.embeddings; }
+
+}  // namespace
+
+Napi::Function MediaObject::define(Napi::Env env) {
+  return DefineClass(env, "NativeMedia",
+                     {InstanceAccessor<&MediaObject::modality>("modality"),
+                      InstanceAccessor<&MediaObject::size_bytes>("sizeBytes"), InstanceAccessor<&MediaObject::grid>("grid"),
+                      InstanceAccessor<&MediaObject::num_rows>("numRows"), InstanceMethod<&MediaObject::features>("features")});
+}
+
+Napi::Object MediaObject::create(Napi::Env env, std::shared_ptr<const ProcessedMedia> media) {
+  AddonData& data = AddonData::of(env);
+  data.next_media = std::move(media);
+  const Napi::Object object = data.media_class.New({});
+  object.TypeTag(&kMediaTag);
+  return object;
+}
+
+std::shared_ptr<const ProcessedMedia> MediaObject::from(const Napi::Value& value, const std::string& path) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kMediaTag)) {
+    throw Error(ErrorCode::kInvalidArgument, path + " must be media that this addon made");
+  }
+  return Unwrap(value.As<Napi::Object>())->media_;
+}
+
+MediaObject::MediaObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  media_ = std::exchange(AddonData::of(info.Env()).next_media, nullptr);
+  if (!media_) throw to_js_error(info.Env(), {ErrorCode::kInvalidArgument, "NativeMedia is made by the addon only"});
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), static_cast<int64_t>(media_->size_bytes()));
+}
+
+void MediaObject::Finalize(Napi::BasicEnv env) {
+  if (media_) Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(media_->size_bytes()));
+}
+
+Napi::Value MediaObject::modality(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), modality_name(media_->modality));
+}
+
+Napi::Value MediaObject::size_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(media_->size_bytes()));
+}
+
+Napi::Value MediaObject::grid(const Napi::CallbackInfo& info) {
+  const Napi::Array grid = Napi::Array::New(info.Env(), 3);
+  const int32_t sizes[3] = {media_->grid_t, media_->grid_h, media_->grid_w};
+  for (uint32_t i = 0; i < 3; ++i) grid.Set(i, sizes[i]);
+  return grid;
+}
+
+Napi::Value MediaObject::num_rows(const Napi::CallbackInfo& info) {
+  const Tensor& rows = rows_of(*media_);
+  return Napi::Number::New(info.Env(), rows.empty() ? 0.0 : static_cast<double>(rows.shape()[0]));
+}
+
+Napi::Value MediaObject::features(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Tensor& rows = rows_of(*media_);
+    const size_t count = rows.empty() ? 0 : static_cast<size_t>(rows.size());
+    Napi::Float32Array copy = Napi::Float32Array::New(info.Env(), count);
+    if (count > 0) std::memcpy(copy.Data(), rows.data(), count * sizeof(float));
+    return copy;
+  });
+}
+
+}  // namespace sensorium::binding
