@@ -6,19 +6,21 @@
 namespace sensorium {
 namespace {
 
-float apply(float x, Activation activation) {
-  constexpr float kInverseSqrt2 = 0.707106781F;
+/// In double precision: what the vector functions are measured against.
+double apply(double x, Activation activation) {
+  constexpr double kInverseSqrt2 = 0.70710678118654752;
+  constexpr double kTwiceSqrt2OverPi = 1.5957691216057308;
   switch (activation) {
     case Activation::kNone:
       return x;
     case Activation::kSilu:
-      return x / (1.0F + std::exp(-x));
+      return x / (1.0 + std::exp(-x));
     case Activation::kGeluErf:
-      return 0.5F * x * std::erfc(-x * kInverseSqrt2);
+      return 0.5 * x * std::erfc(-x * kInverseSqrt2);
     case Activation::kGeluTanh:  // x / 2 * (1 + tanh(u)) = x / (1 + exp(-2u)), u = sqrt(2 / pi) * (x + 0.044715 x³)
-      return x / (1.0F + std::exp(-1.59576912F * (x + 0.044715F * x * x * x)));
+      return x / (1.0 + std::exp(-kTwiceSqrt2OverPi * (x + 0.044715 * x * x * x)));
     case Activation::kQuickGelu:
-      return x / (1.0F + std::exp(-1.702F * x));
+      return x / (1.0 + std::exp(-1.702 * x));
   }
   return x;
 }
@@ -47,7 +49,7 @@ void layer_norm(ConstMatrix x, const float* weight, const float* bias, float eps
 }
 
 void activate_row(const float* x, int64_t count, Activation activation, float* y) {
-  for (int64_t i = 0; i < count; ++i) y[i] = apply(x[i], activation);
+  for (int64_t i = 0; i < count; ++i) y[i] = static_cast<float>(apply(x[i], activation));
 }
 
 void activate(ConstMatrix x, Activation activation, Matrix y) {
@@ -55,7 +57,7 @@ void activate(ConstMatrix x, Activation activation, Matrix y) {
 }
 
 void gate_row(const float* gate, const float* up, int64_t count, Activation activation, float* y) {
-  for (int64_t i = 0; i < count; ++i) y[i] = apply(gate[i], activation) * up[i];
+  for (int64_t i = 0; i < count; ++i) y[i] = static_cast<float>(apply(gate[i], activation)) * up[i];
 }
 
 void add(ConstMatrix x, Matrix y) {
