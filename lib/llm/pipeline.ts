@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { orderMedia, type ChatRenderer } from '../chat/chat-renderer.js';
 import { promptTooLong, throwIfAborted, type Engine } from '../engine/engine.js';
 import { snakeName, type ParamName } from '../engine/sampling.js';
@@ -67,6 +68,8 @@ export class RequestPipeline {
     const startedAt = performance.now();
     const sampling = options.sampling ?? {};
     throwIfAborted(options.signal);
+    // One signal may end any number of requests.
+    if (options.signal !== undefined) setMaxListeners(0, options.signal);
     this.parts.engine.checkBeforehand(sampling, nameOf(options));
     const { prompt, timings } = await this.expand(await render(), options);
     return this.parts.engine.submit(
