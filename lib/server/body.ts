@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { SensoriumError } from '../errors.js';
 import type { NodeRequest } from './types.js';
@@ -21,7 +22,8 @@ function checkHeaders(request: IncomingMessage): void {
 
 function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(utf8.decode(bytes));
+    // Bodies are large where they hold base64, which is ASCII: copied without decoding, several times faster.
+    return JSON.parse(isAscii(bytes) ? bytes.toString('latin1') : utf8.decode(bytes));
   } catch (error) {
     const reason = error instanceof SyntaxError ? 'it does not parse' : 'it is not UTF-8';
     throw new SensoriumError('invalid_json', `The body is not valid JSON: ${reason}.`, { cause: error });
