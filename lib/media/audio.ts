@@ -75,7 +75,12 @@ async function decodeInWorker(
   signal: AbortSignal | undefined,
 ): Promise<{ samples: Float32Array; samplingRate: number }> {
   throwIfAborted(signal);
-  const worker = new Worker(new URL('./audio-worker.js', import.meta.url), { workerData: input });
+  const worker = new Worker(new URL('./audio-worker.js', import.meta.url), {
+    workerData: input,
+    // The decoders print about broken frames: the error says it instead.
+    stdout: true,
+    stderr: true,
+  });
   let stop: (() => void) | undefined;
   const stopped = new Promise<never>((_resolve, reject) => {
     const timer = setTimeout(() => reject(tooLarge('audio', 'takes too long to decode')), WORKER_TIMEOUT_MS);

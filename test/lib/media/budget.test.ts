@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ByteBudget } from '../../../lib/media/budget.js';
+import { rejectsWith } from './support/errors.js';
+
+describe('byte budget', () => {
+  test('admits in order of arrival as bytes come back', async () => {
+    const budget = new ByteBudget(100);
+    const first = await budget.acquire(80);
+    const order: string[] = [];
+    const large = budget.acquire(90).then((lease) => (order.push('large'), lease));
+    const small = budget.acquire(10).then((lease) => (order.push('small'), lease));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(order, [], 'a small one does not overtake');
+    first.shrink(5);
+    assert.equal(budget.usedBytes, 5 + 90);
+    (await large).release();
+    (await small).release();
+    first.release();
+    first.release();
+    assert.deepEqual(order, ['large', 'small']);
+    assert.equal(budget.usedBytes, 0);
+  });
+
+  test('a wish beyond all of it is served alone', async () => {
+    const budget = new ByteBudget(100);
+    const lease = await budget.acquire(1_000_000);
+    assert.equal(lease.numBytes, 100);
+    lease.release();
+    assert.equal(budget.usedBytes, 0);
+  });
+
+  test('waiting is bounded in time and in number, and ends with its caller', async () => {
+    const budget = new ByteBudget(10, { maxWaitMs: 20, maxWaiters: 2 });
+    const held = await budget.acquire(10);
+    const leaving = new AbortController();
+    const late = budget.acquire(1);
+    const left = budget.acquire(1, leaving.signal);
+    await rejectsWith(budget.acquire(1), 'rate_limited');
+    leaving.abort();
+    await rejectsWith(left, 'request_cancelled');
+    assert.equal((await rejectsWith(late, 'rate_limited')).status, 429);
+    held.release();
+    assert.equal(budget.usedBytes, 0);
+    (await budget.acquire(10)).release();
+    await rejectsWith(budget.acquire(1, leaving.signal), 'request_cancelled');
+  });
+
+  test('a waiter that leaves lets the next one in', async () => {
+    const budget = new ByteBudget(10);
+    const held = await budget.acquire(5);
+    const leaving = new AbortController();
+    const left = budget.acquire(10, leaving.signal);
+    const next = budget.acquire(5);
+    leaving.abort();
+    await rejectsWith(left, 'request_cancelled');
+    (await next).release();
+    held.release();
+    assert.equal(budget.usedBytes, 0);
+  });
+});

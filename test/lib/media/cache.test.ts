@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ProcessedItemCache } from '../../../lib/media/cache.js';
+import type { ProcessedItem } from '../../../lib/processors/types.js';
+import { fakeItem } from './support/fake-processor.js';
+import { rejectsWith } from './support/errors.js';
+
+const make = (sizeBytes: number) => (): Promise<ProcessedItem> =>
+  Promise.resolve(fakeItem('image', sizeBytes));
+
+describe('processed item cache', () => {
+  test('counts queries and hits as A, B, A does', async () => {
+    const cache = new ProcessedItemCache(100);
+    for (const key of ['a', 'b', 'a']) await cache.getOrCompute(key, undefined, make(10));
+    assert.deepEqual(cache.stats(), { queries: 3, hits: 1, evictions: 0, numItems: 2, bytes: 20 });
+    cache.clear();
+    assert.equal(cache.get('a'), undefined);
+    assert.deepEqual(cache.stats(), { queries: 4, hits: 1, evictions: 0, numItems: 0, bytes: 0 });
+  });
+
+  test('lets the least recently used go first, by bytes', async () => {
+    const cache = new ProcessedItemCache(30);
+    for (const key of ['a', 'b', 'c']) await cache.getOrCompute(key, undefined, make(10));
+    cache.get('a');
+    await cache.getOrCompute('d', undefined, make(15));
+    assert.ok(cache.get('a'));
+    assert.equal(cache.get('b'), undefined);
+    assert.equal(cache.get('c'), undefined);
+    assert.equal(cache.stats().evictions, 2);
+    assert.equal(cache.stats().bytes, 25);
+  });
+
+  test('does not keep what is larger than itself, nor anything at size 0', async () => {
+    for (const maxBytes of [5, 0]) {
+      const cache = new ProcessedItemCache(maxBytes);
+      assert.equal((await cache.getOrCompute('a', undefined, make(10))).key, 'a');
+      assert.equal(cache.stats().numItems, 0);
+    }
+  });
+
+  test('strange keys are keys', async () => {
+    const cache = new ProcessedItemCache(100);
+    await cache.getOrCompute('__proto__', undefined, make(1));
+    assert.equal(cache.get('__proto__')?.key, '__proto__');
+    assert.equal(cache.get('constructor'), undefined);
+  });
+});
+
+describe('shared work', () => {
+  function slowWork(): {
+    compute: (signal: AbortSignal) => Promise<ProcessedItem>;
+    finish: () => void;
+    signals: AbortSignal[];
+  } {
+    const signals: AbortSignal[] = [];
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    const compute = async (signal: AbortSignal): Promise<ProcessedItem> => {
+      signals.push(signal);
+      await finished;
+      return fakeItem('image', 10);
+    };
+    return { compute, finish, signals };
+  }
+
+  test('two callers of one key share one computation', async () => {
+    const cache = new ProcessedItemCache(100);
+    const { compute, finish, signals } = slowWork();
+    const both = [cache.getOrCompute('a', undefined, compute), cache.getOrCompute('a', undefined, compute)];
+    finish();
+    const [one, other] = await Promise.all(both);
+    assert.equal(one, other);
+    assert.equal(signals.length, 1);
+  });
+
+  test('one that leaves does not end the other', async () => {
+    const cache = new ProcessedItemCache(100);
+    const { compute, finish, signals } = slowWork();
+    const leaving = new AbortController();
+    const left = cache.getOrCompute('a', leaving.signal, compute);
+    const stays = cache.getOrCompute('a', undefined, compute);
+    leaving.abort();
+    await rejectsWith(left, 'request_cancelled');
+    assert.equal(signals[0]?.aborted, false);
+    finish();
+    assert.equal((await stays).key, 'a');
+  });
+
+  test('the work ends when all have left, and starts anew for the next', async () => {
+    const cache = new ProcessedItemCache(100);
+    const { compute, finish, signals } = slowWork();
+    const leaving = new AbortController();
+    const left = cache.getOrCompute('a', leaving.signal, compute);
+    leaving.abort();
+    await rejectsWith(left, 'request_cancelled');
+    assert.equal(signals[0]?.aborted, true);
+    const next = cache.getOrCompute('a', undefined, compute);
+    finish();
+    await next;
+    assert.equal(signals.length, 2);
+  });
+
+  test('a failure reaches all callers and is not kept', async () => {
+    const cache = new ProcessedItemCache(100);
+    const fail = (): Promise<never> => Promise.reject(new Error('no'));
+    const both = [cache.getOrCompute('a', undefined, fail), cache.getOrCompute('a', undefined, fail)];
+    for (const result of await Promise.allSettled(both)) assert.equal(result.status, 'rejected');
+    assert.equal((await cache.getOrCompute('a', undefined, make(1))).key, 'a');
+  });
+});
