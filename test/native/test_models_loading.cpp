@@ -1,0 +1,263 @@
+// Loading of checkpoints: spellings that must agree, and configs and tensors that must be refused with a clear error.
+
+#include <cmath>
+
+#include "backend_testing.h"
+#include "check.h"
+#include "checkpoint_writer.h"
+#include "core/error.h"
+#include "model_driver.h"
+
+using namespace sensorium;           // NOLINT(google-build-using-namespace)
+using namespace sensorium::testing;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+const std::string kQwen2 = R"({"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2",)";
+
+std::unique_ptr<Backend> exact_backend() { return create({"generic", false, DType::kFloat32}, 1); }
+
+void write_checkpoint(const TemporaryFolder& folder, const std::string& config, const FloatTensors& tensors) {
+  write_file(folder.path() / "config.json", config);
+  write_safetensors(folder.path() / "model.safetensors", tensors);
+}
+
+/// Logits of a short prompt's last token.
+std::vector<float> logits_of(const std::string& config, const FloatTensors& tensors) {
+  const TemporaryFolder folder;
+  write_checkpoint(folder, config, tensors);
+  const std::unique_ptr<Backend> backend = exact_backend();
+  const std::unique_ptr<Model> model = load_model(folder.path(), *backend, {});
+  Prompt prompt;
+  prompt.ids = {3, 1, 4, 1, 5, 9, 2, 6};
+  prompt.positions = model->positions(prompt.ids, {});
+  Driver driver(*model, *backend, 8);
+  Sequence sequence = driver.start(prompt);
+  return driver.prefill(sequence, 8);
+}
+
+/// The error of loading, or none.
+struct Refusal {
+  std::optional<ErrorCode> code;
+  std::string message;
+  bool names(const std::string& part) const { return message.find(part) != std::string::npos; }
+};
+
+Refusal refusal_of(const std::string& config, const FloatTensors& tensors) {
+  const TemporaryFolder folder;
+  write_checkpoint(folder, config, tensors);
+  const std::unique_ptr<Backend> backend = exact_backend();
+  try {
+    load_model(folder.path(), *backend, {});
+  } catch (const Error& error) {
+    return {error.code(), error.what()};
+  }
+  return {};
+}
+
+void check_config_refused(const std::string& members, ErrorCode code, const std::string& named) {
+  const Refusal refusal = refusal_of(kQwen2 + members + "}", random_qwen2({}));
+  if (refusal.code == code && refusal.names(named)) return;
+  check::fail(__FILE__, __LINE__, members + " gave \"" + refusal.message + "\"");
+}
+
+std::string sizes_with(const std::string& replaced_key, const std::string& value) {
+  std::string config = qwen2_config({});
+  const size_t begin = config.find(':', config.find(replaced_key)) + 1;
+  const size_t end = config.find(',', begin);
+  return config.replace(begin, end == std::string::npos ? end : end - begin, value);
+}
+
+FloatTensors renamed(const FloatTensors& tensors, const std::string& from, const std::string& to) {
+  FloatTensors result;
+  for (const auto& [name, tensor] : tensors) {
+    result[name.rfind(from, 0) == 0 ? to + name.substr(from.size()) : name] = tensor;
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST(rope_spellings_agree) {
+  const FloatTensors tensors = random_qwen2({});
+  const std::string sizes = kQwen2 + qwen2_config({});
+  const std::vector<float> old = logits_of(sizes + R"(,"rope_theta":500})", tensors);
+  CHECK(logits_of(sizes + R"(,"rope_parameters":{"rope_theta":500,"rope_type":"default"}})", tensors) == old);
+  CHECK(logits_of(sizes + R"(,"rope_theta":500,"rope_scaling":{"type":"mrope","mrope_section":[1,1,2]}})", tensors) == old);
+  CHECK(logits_of(sizes + R"(,"rope_theta":500,"rope_scaling":null})", tensors) == old);
+  CHECK(logits_of(sizes + R"(,"rope_theta":400})", tensors) != old);
+  CHECK(logits_of(sizes + R"(,"rope_theta":500,"rope_scaling":{"rope_type":"linear","factor":4}})", tensors) != old);
+}
+
+TEST(text_config_may_be_nested) {
+  const FloatTensors tensors = random_qwen2({});
+  const std::string nested = kQwen2 + R"("text_config":{)" + qwen2_config({}) + R"(},"rope_theta":500})";
+  CHECK(logits_of(nested, tensors) == logits_of(kQwen2 + qwen2_config({}) + R"(,"rope_theta":500})", tensors));
+}
+
+TEST(tensor_name_spellings_agree) {
+  const FloatTensors tensors = random_qwen2({});
+  const std::string config = kQwen2 + qwen2_config({}) + "}";
+  const std::vector<float> plain = logits_of(config, tensors);
+  for (const char* prefix : {"model.language_model.", "language_model.model.", "thinker.model.", "model.model."}) {
+    CHECK(logits_of(config, renamed(tensors, "model.", prefix)) == plain);
+  }
+}
+
+TEST(head_is_tied_when_absent_and_used_when_present) {
+  FloatTensors tensors = random_qwen2({});
+  const std::string config = kQwen2 + qwen2_config({}) + "}";
+  const std::vector<float> tied = logits_of(config, tensors);
+  tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"];
+  CHECK(logits_of(config, tensors) == tied);
+  tensors["lm_head.weight"].values[0] += 1.0F;
+  CHECK(logits_of(config, tensors) != tied);
+  CHECK(logits_of(kQwen2 + qwen2_config({}) + R"(,"tie_word_embeddings":true})", tensors) == tied);
+}
+
+TEST(head_dim_may_exceed_hidden_size_over_heads) {
+  TinyQwen2 sizes;
+  sizes.head_dim = 16;
+  const std::vector<float> logits = logits_of(kQwen2 + qwen2_config(sizes) + R"(,"head_dim":16})", random_qwen2(sizes));
+  CHECK_EQ(logits.size(), size_t{40});
+  for (const float logit : logits) CHECK(std::isfinite(logit));
+  CHECK(refusal_of(kQwen2 + qwen2_config(sizes) + "}", random_qwen2(sizes)).code == ErrorCode::kInvalidCheckpoint);
+}
+
+TEST(model_type_decides_without_architectures) {
+  const FloatTensors tensors = random_qwen2({});
+  CHECK(!refusal_of(R"({"model_type":"qwen2",)" + qwen2_config({}) + "}", tensors).code);
+  const Refusal refusal = refusal_of(R"({"model_type":"gpt9",)" + qwen2_config({}) + "}", tensors);
+  CHECK(refusal.code == ErrorCode::kUnsupportedArchitecture && refusal.names("gpt9"));
+}
+
+TEST(unknown_architectures_are_refused_with_the_supported_ones) {
+  const Refusal refusal = refusal_of(R"({"architectures":["FancyLM"],"model_type":"qwen2"})", {});
+  CHECK(refusal.code == ErrorCode::kUnsupportedArchitecture);
+  CHECK(refusal.names("FancyLM") && refusal.names("Qwen2_5_VLForConditionalGeneration"));
+  CHECK_EQ(supported_architectures().size(), size_t{6});
+}
+
+TEST(quantised_checkpoints_are_refused) {
+  check_config_refused(qwen2_config({}) + R"(,"quantization_config":{"quant_method":"awq"})",
+                       ErrorCode::kUnsupportedArchitecture, "quantization_config");
+}
+
+TEST(sliding_windows_are_refused_only_where_they_act) {
+  const std::string window = R"(,"use_sliding_window":true,"sliding_window":16,"max_window_layers":)";
+  check_config_refused(qwen2_config({}) + window + "1", ErrorCode::kUnsupportedArchitecture, "sliding");
+  check_config_refused(qwen2_config({}) + R"(,"layer_types":["full_attention","sliding_attention"])",
+                       ErrorCode::kUnsupportedArchitecture, "sliding");
+  CHECK(!refusal_of(kQwen2 + qwen2_config({}) + window + "2}", random_qwen2({})).code);
+}
+
+TEST(absurd_sizes_are_refused) {
+  constexpr ErrorCode kInvalid = ErrorCode::kInvalidCheckpoint;
+  check_config_refused(sizes_with("hidden_size", "-32"), kInvalid, "hidden_size");
+  check_config_refused(sizes_with("hidden_size", "0"), kInvalid, "hidden_size");
+  check_config_refused(sizes_with("hidden_size", "9223372036854775807"), kInvalid, "hidden_size");
+  check_config_refused(sizes_with("hidden_size", "1e300"), kInvalid, "hidden_size");
+  check_config_refused(sizes_with("hidden_size", "\"32\""), kInvalid, "hidden_size");
+  check_config_refused(sizes_with("num_attention_heads", "5"), kInvalid, "num_key_value_heads");
+  check_config_refused(sizes_with("num_attention_heads", "64"), kInvalid, "num_attention_heads");
+  check_config_refused(sizes_with("num_hidden_layers", "1000000"), kInvalid, "num_hidden_layers");
+  check_config_refused(qwen2_config({}) + R"(,"head_dim":7)", kInvalid, "head_dim");
+  check_config_refused(qwen2_config({}) + R"(,"rms_norm_eps":0)", kInvalid, "rms_norm_eps");
+  check_config_refused(qwen2_config({}) + R"(,"rope_theta":-1)", kInvalid, "rope_theta");
+  check_config_refused(qwen2_config({}) + R"(,"rope_scaling":[1])", kInvalid, "rope_scaling");
+  check_config_refused(qwen2_config({}) + R"(,"rope_scaling":{"type":"mrope","mrope_section":[1,1,1]})", kInvalid,
+                       "mrope_section");
+}
+
+TEST(unknown_choices_are_refused) {
+  constexpr ErrorCode kUnsupported = ErrorCode::kUnsupportedArchitecture;
+  check_config_refused(qwen2_config({}) + R"(,"hidden_act":"sin")", kUnsupported, "sin");
+  check_config_refused(qwen2_config({}) + R"(,"rope_scaling":{"type":"spiral"})", kUnsupported, "spiral");
+}
+
+TEST(config_must_be_an_object) {
+  CHECK(refusal_of("[1]", {}).code == ErrorCode::kInvalidCheckpoint);
+  CHECK(refusal_of("{", {}).code == ErrorCode::kInvalidCheckpoint);
+  const TemporaryFolder empty;
+  const std::unique_ptr<Backend> backend = exact_backend();
+  CHECK_THROWS(load_model(empty.path(), *backend, {}), ErrorCode::kInvalidCheckpoint);
+}
+
+TEST(missing_and_misshapen_tensors_are_named) {
+  const std::string config = kQwen2 + qwen2_config({}) + "}";
+  for (const char* name : {"model.norm.weight", "model.layers.1.self_attn.k_proj.bias", "model.layers.0.mlp.up_proj.weight"}) {
+    FloatTensors tensors = random_qwen2({});
+    tensors.erase(name);
+    const Refusal missing = refusal_of(config, tensors);
+    CHECK(missing.code == ErrorCode::kInvalidCheckpoint && missing.names(name));
+    tensors[name] = {{3}, {1, 2, 3}};
+    const Refusal misshapen = refusal_of(config, tensors);
+    CHECK(misshapen.code == ErrorCode::kInvalidCheckpoint && misshapen.names(name) && misshapen.names("[3]"));
+  }
+}
+
+TEST(tensors_that_the_config_does_not_describe_are_refused) {
+  FloatTensors tensors = random_qwen2({});
+  tensors["model.layers.0.self_attn.q_norm.weight"] = {{8}, std::vector<float>(8)};
+  const Refusal refusal = refusal_of(kQwen2 + qwen2_config({}) + "}", tensors);
+  CHECK(refusal.code == ErrorCode::kInvalidCheckpoint && refusal.names("q_norm"));
+  tensors.erase("model.layers.0.self_attn.q_norm.weight");
+  tensors["talker.model.norm.weight"] = {{8}, std::vector<float>(8)};
+  tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = {{4}, std::vector<float>(4)};
+  CHECK(!refusal_of(kQwen2 + qwen2_config({}) + "}", tensors).code);
+}
+
+TEST(progress_rises_to_the_total) {
+  const TemporaryFolder folder;
+  write_checkpoint(folder, kQwen2 + qwen2_config({}) + "}", random_qwen2({}));
+  const std::unique_ptr<Backend> backend = exact_backend();
+  size_t last = 0, total = 0, num_calls = 0;
+  const std::unique_ptr<Model> model = load_model(folder.path(), *backend, [&](size_t done_bytes, size_t total_bytes) {
+    CHECK(done_bytes >= last);
+    last = done_bytes;
+    total = total_bytes;
+    ++num_calls;
+  });
+  CHECK(num_calls > 10 && total > 0);
+  CHECK_EQ(last, total);
+  CHECK_EQ(static_cast<size_t>(model->info().num_parameters) * sizeof(float), total);
+}
+
+TEST(a_step_that_does_not_agree_with_itself_is_refused) {
+  const TemporaryFolder folder;
+  write_checkpoint(folder, kQwen2 + qwen2_config({}) + "}", random_qwen2({}));
+  const std::unique_ptr<Backend> backend = exact_backend();
+  const std::unique_ptr<Model> model = load_model(folder.path(), *backend, {});
+  const std::unique_ptr<KvCache> cache = model->create_kv_cache(*backend, 1, 16);
+  Arena arena;
+  std::vector<float> logits(40);
+  const std::vector<int32_t> block_table{0}, ids{1, 2}, bad_ids{1, 40}, slots{0, 1}, output_rows{1};
+  const std::vector<float> positions{0, 1};
+  const PagedSequence sequence{0, 2, 2, block_table};
+  const auto run = [&](const ForwardBatch& batch) { model->forward(batch, *cache, arena, Matrix(logits.data(), 1, 40)); };
+  const ForwardBatch good{ids, positions, positions, positions, slots, {&sequence, 1}, {}, output_rows};
+  run(good);
+  ForwardBatch bad = good;
+  bad.token_ids = bad_ids;
+  CHECK_THROWS(run(bad), ErrorCode::kInvalidArgument);
+  bad = good;
+  bad.positions_w = bad.positions_w.first(1);
+  CHECK_THROWS(run(bad), ErrorCode::kInvalidArgument);
+  bad = good;
+  const EmbeddingOverlay overlay{1, ConstMatrix(logits.data(), 2, 16)};
+  bad.overlays = {&overlay, 1};
+  CHECK_THROWS(run(bad), ErrorCode::kInvalidArgument);
+}
+
+TEST(text_models_take_no_media) {
+  const TemporaryFolder folder;
+  write_checkpoint(folder, kQwen2 + qwen2_config({}) + "}", random_qwen2({}));
+  const std::unique_ptr<Backend> backend = exact_backend();
+  const std::unique_ptr<Model> model = load_model(folder.path(), *backend, {});
+  Arena arena;
+  const std::vector<int32_t> ids{1};
+  const std::vector<MediaItem> media(1);
+  CHECK_THROWS(model->positions(ids, media), ErrorCode::kInvalidMedia);
+  CHECK_THROWS(model->num_encoder_rows({}), ErrorCode::kInvalidMedia);
+  CHECK_THROWS(model->encode({}, arena), ErrorCode::kInvalidMedia);
+}
