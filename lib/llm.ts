@@ -21,6 +21,7 @@ import type {
 } from './llm/types.js';
 import type { MediaOptions, MediaPart } from './media/types.js';
 import type { NativeAddon, NativeModelInfo } from './native/addon.js';
+import { loadAddon } from './native/load.js';
 import type { ChatMessage, ChatOptions } from './request/types.js';
 
 export type * from './llm/types.js';
@@ -61,9 +62,8 @@ export class LLM {
   }
 
   /** Loads a checkpoint. Rejects with a SensoriumError that says what is wrong with it, or with an option. */
-  static load(options: LLMOptions = {}): Promise<LLM> {
-    const message = `The native addon is not built; '${options.model ?? 'the demo model'}' cannot be loaded.`;
-    return Promise.reject(new SensoriumError('addon_missing', message));
+  static async load(options: LLMOptions = {}): Promise<LLM> {
+    return LLM.loadWith(loadAddon(), options);
   }
 
   /** `load` over a given native core. */

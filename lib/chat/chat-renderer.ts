@@ -16,6 +16,14 @@ export interface ChatRendererParts {
   pool?: Partial<TemplatePoolOptions> | undefined;
 }
 
+/** Looks at a prompt while it is made, and refuses it by throwing. */
+export interface PromptGuard {
+  /** The whole text, before it is tokenised. */
+  checkText(text: string): void;
+  /** The number of tokens so far. */
+  checkNumTokens(numTokens: number): void;
+}
+
 const TOKEN_VARIABLES = [
   'bos_token',
   'eos_token',
@@ -120,11 +128,11 @@ export class ChatRenderer {
     }
   }
 
-  /** `check` sees the rendered text before it is tokenised, and may refuse it by throwing. */
+  /** `guard` may refuse the prompt while it is made. */
   async render(
     messages: readonly ChatMessage[],
     options: ChatOptions = {},
-    check?: (text: string) => void,
+    guard?: PromptGuard,
   ): Promise<RenderedPrompt> {
     const { tokenizer, placeholders } = this.parts;
     const { pool, index, template } = this.chooseTemplate(options);
@@ -133,8 +141,9 @@ export class ChatRenderer {
     const builder = new ContextBuilder(template, neutraliser, placeholders, this.tokenVariables);
     const rendered = await pool.render(index, builder.build(conversation, options, addGenerationPrompt));
     const text = endMark === undefined ? rendered : cutAt(rendered, endMark);
-    check?.(text);
-    const tokenIds = tokenizer.encodeRendered(text, (plain) => neutraliser.restore(plain));
+    guard?.checkText(text);
+    const restore = (plain: string): string => neutraliser.restore(plain);
+    const tokenIds = await tokenizer.encodeRendered(text, restore, (count) => guard?.checkNumTokens(count));
     const media = orderMedia(tokenIds, mediaOf(messages), placeholders, 'The rendered chat template');
     return { tokenIds, media };
   }

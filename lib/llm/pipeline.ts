@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { orderMedia, type ChatRenderer } from '../chat/chat-renderer.js';
+import { orderMedia, type ChatRenderer, type PromptGuard } from '../chat/chat-renderer.js';
 import { promptTooLong, throwIfAborted, type Engine } from '../engine/engine.js';
 import { snakeName, type ParamName } from '../engine/sampling.js';
 import type { RunningRequest } from '../engine/types.js';
@@ -48,7 +48,7 @@ export class RequestPipeline {
     media: readonly MediaPart[],
     options: MediaOptions & SubmitOptions,
   ): Promise<RunningRequest> {
-    return this.submit(() => Promise.resolve(this.readPrompt(prompt, media)), options);
+    return this.submit(() => this.readPrompt(prompt, media), options);
   }
 
   /** The chat's token ids, each medium expanded to its tokens. */
@@ -86,23 +86,31 @@ export class RequestPipeline {
   }
 
   private renderChat(messages: readonly ChatMessage[], options: ChatOptions): Promise<RenderedPrompt> {
-    return this.parts.renderer.render(messages, options, (text) => this.checkLength(text));
+    return this.parts.renderer.render(messages, options, this.guard);
   }
 
-  private readPrompt(prompt: string | readonly number[], media: readonly MediaPart[]): RenderedPrompt {
-    const { tokenizer, processor } = this.parts;
-    if (typeof prompt === 'string') this.checkLength(prompt);
-    const tokenIds =
-      typeof prompt === 'string' ? tokenizer.encode(prompt, { addSpecialTokens: true }) : [...prompt];
-    return { tokenIds, media: orderMedia(tokenIds, media, processor.placeholders, 'The prompt') };
+  private async readPrompt(
+    prompt: string | readonly number[],
+    media: readonly MediaPart[],
+  ): Promise<RenderedPrompt> {
+    const tokenIds = typeof prompt === 'string' ? await this.encode(prompt) : [...prompt];
+    return { tokenIds, media: orderMedia(tokenIds, media, this.parts.processor.placeholders, 'The prompt') };
   }
 
-  /** Refuses hopeless texts before time is spent on tokenising them. */
-  private checkLength(text: string): void {
-    const { maxModelLen } = this.parts.engine.info;
-    const numTokens = this.parts.tokenizer.minNumTokens(text.length);
-    if (numTokens > maxModelLen - 1) throw promptTooLong(numTokens, maxModelLen);
+  private encode(text: string): Promise<number[]> {
+    this.guard.checkText(text);
+    const options = { addSpecialTokens: true };
+    return this.parts.tokenizer.encodeInSlices(text, options, (count) => this.guard.checkNumTokens(count));
   }
+
+  /** Refuses prompts that are too long before more time is spent on them. Media only add tokens. */
+  private readonly guard: PromptGuard = {
+    checkText: (text) => this.guard.checkNumTokens(this.parts.tokenizer.minNumTokens(text.length)),
+    checkNumTokens: (numTokens) => {
+      const { maxModelLen } = this.parts.engine.info;
+      if (numTokens > maxModelLen - 1) throw promptTooLong(numTokens, maxModelLen);
+    },
+  };
 
   private async expand(rendered: RenderedPrompt, options: MediaOptions & PrepareOptions): Promise<Prepared> {
     const { processor, resolver, engine } = this.parts;

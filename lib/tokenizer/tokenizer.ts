@@ -1,8 +1,10 @@
 import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
 import { SensoriumError } from '../errors.js';
-import { AddedTokens, type AddedToken } from './added-tokens.js';
+import { AddedTokens } from './added-tokens.js';
 import { Detokenizer } from './detokenizer.js';
-import { SpellingTrie } from './spelling-trie.js';
+import { runAtOnce, runInSlices } from './slices.js';
+import type { SpellingTrie } from './spelling-trie.js';
+import { StepEncoder } from './step-encoder.js';
 import { tokenBytesOf, type TokenToBytes } from './token-bytes.js';
 
 type JsonObject = Record<string, unknown>;
@@ -12,16 +14,20 @@ export interface EncodeOptions {
   addSpecialTokens?: boolean | undefined;
 }
 
-/** Which added tokens count in a text. `control`: special ones and placeholders; `ordinary`: the others. */
-type Recognise = 'all' | 'control' | 'ordinary';
+/** Sees the number of tokens so far, and may end the encoding by throwing. */
+export type TokenCheck = (numTokens: number) => void;
 
-const WORD_CHARACTER = /[\p{L}\p{N}_]/u;
 /** Stands for a text's tokens when the post-processor is asked what it puts around them. */
 const PROBE = '\u0000';
 
+const utf8 = new TextEncoder();
+
 function createHfTokenizer(tokenizerJson: JsonObject, tokenizerConfig: JsonObject): HfTokenizer {
   try {
-    return new HfTokenizer(tokenizerJson, tokenizerConfig);
+    return new HfTokenizer(
+      { post_processor: null, pre_tokenizer: null, normalizer: null, ...tokenizerJson },
+      tokenizerConfig,
+    );
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new SensoriumError('invalid_checkpoint', `tokenizer.json cannot be used: ${reason}`, {
@@ -36,27 +42,22 @@ export class Tokenizer {
   readonly stripsFirstBlank: boolean;
   /** Ids are below this. */
   readonly vocabSize: number;
-  /** Length of the longest spelling in the vocabulary, in UTF-16 units. */
-  readonly maxTokenLength: number;
+  /** Spellings of the control tokens: the special ones and those named at construction. */
+  readonly controlSpellings: SpellingTrie;
   private readonly hf: HfTokenizer;
   private readonly vocab: readonly (string | undefined)[];
   private readonly idOfToken: ReadonlyMap<string, number>;
+  /** Length of the longest spelling in the vocabulary, in UTF-16 units. */
+  private readonly maxTokenLength: number;
   private readonly toBytes: TokenToBytes;
-  private readonly trieOf: Record<Recognise, SpellingTrie>;
+  private readonly encoder: StepEncoder;
   private readonly prefixIds: number[];
   private readonly suffixIds: number[];
 
-  /** `controlSpellings`: spellings that count as control tokens besides the special ones (media placeholders). */
-  constructor(
-    tokenizerJson: JsonObject,
-    tokenizerConfig: JsonObject,
-    controlSpellings: readonly string[] = [],
-  ) {
+  /** `placeholders`: spellings that count as control tokens besides the special ones. */
+  constructor(tokenizerJson: JsonObject, tokenizerConfig: JsonObject, placeholders: readonly string[] = []) {
     this.addedTokens = new AddedTokens(tokenizerJson.added_tokens);
-    this.hf = createHfTokenizer(
-      { post_processor: null, normalizer: null, ...tokenizerJson },
-      tokenizerConfig,
-    );
+    this.hf = createHfTokenizer(tokenizerJson, tokenizerConfig);
     const model = this.hf.model;
     if (model === null) throw new SensoriumError('invalid_checkpoint', 'tokenizer.json has no model.');
     this.vocab = model.vocab;
@@ -66,13 +67,9 @@ export class Tokenizer {
     const decoding = tokenBytesOf(tokenizerJson.decoder);
     this.toBytes = decoding.toBytes;
     this.stripsFirstBlank = decoding.stripsFirstBlank;
-    const control = new Set([...this.addedTokens.specialSpellings(), ...controlSpellings]);
-    const all = [...this.addedTokens.byContent.keys()];
-    this.trieOf = {
-      all: new SpellingTrie(all),
-      control: new SpellingTrie(control),
-      ordinary: new SpellingTrie(all.filter((spelling) => !control.has(spelling))),
-    };
+    const control = new Set([...this.addedTokens.specialSpellings(), ...placeholders]);
+    this.encoder = new StepEncoder(this.hf, this.addedTokens, control, tokenizerJson.pre_tokenizer);
+    this.controlSpellings = this.encoder.controlSpellings;
     [this.prefixIds, this.suffixIds] = this.probePostProcessor();
   }
 
@@ -84,67 +81,31 @@ export class Tokenizer {
     return at < 0 ? [[], []] : [toIds(tokens.slice(0, at)), toIds(tokens.slice(at + 1))];
   }
 
-  /** Spellings of the control tokens: the special ones and those named at construction. */
-  get controlSpellings(): SpellingTrie {
-    return this.trieOf.control;
-  }
-
   /** A text's ids, added tokens recognised wherever they are spelled. */
   encode(text: string, options: EncodeOptions = {}): number[] {
-    const ids = this.encodePieces(text, 'all', (plain, index) => this.encodeStretch(plain, index));
-    return options.addSpecialTokens === true ? [...this.prefixIds, ...ids, ...this.suffixIds] : ids;
+    return this.surround(runAtOnce(this.encoder.encode(text)), options);
+  }
+
+  /** As `encode`, in slices between which the event loop runs. */
+  async encodeInSlices(text: string, options: EncodeOptions = {}, check?: TokenCheck): Promise<number[]> {
+    return this.surround(await runInSlices(this.encoder.encode(text), check), options);
+  }
+
+  private surround(ids: number[], { addSpecialTokens }: EncodeOptions): number[] {
+    return addSpecialTokens === true ? [...this.prefixIds, ...ids, ...this.suffixIds] : ids;
   }
 
   /** A text's ids where control tokens that it spells stay text. */
   encodePlain(text: string): number[] {
-    return this.encodePieces(text, 'ordinary', (plain, index) => this.encodeStretch(plain, index));
+    return runAtOnce(this.encoder.encodePlain(text));
   }
 
   /**
-   * A rendered template's ids: control tokens are recognised, then `restore` gives each stretch between them its
-   * final text, in which they are not.
+   * A rendered template's ids, in slices: control tokens are recognised, then `restore` gives each stretch between
+   * them its final text, in which they are not.
    */
-  encodeRendered(text: string, restore: (plain: string) => string): number[] {
-    return this.encodePieces(text, 'control', (plain) => this.encodePlain(restore(plain)));
-  }
-
-  private encodePieces(
-    text: string,
-    recognise: Recognise,
-    encodeText: (plain: string, index: number) => number[],
-  ): number[] {
-    const pieces = this.trieOf[recognise].split(text);
-    const tokens = pieces.map((piece, i) =>
-      piece.isSpelling ? this.wholeToken(piece.text, pieces[i - 1]?.text, pieces[i + 1]?.text) : undefined,
-    );
-    const ids: number[] = [];
-    pieces.forEach((piece, i) => {
-      const token = tokens[i];
-      if (token !== undefined) ids.push(token.id);
-      else appendAll(ids, encodeText(strip(piece.text, tokens[i - 1], tokens[i + 1]), i));
-    });
-    return ids;
-  }
-
-  private wholeToken(spelling: string, before = '', after = ''): AddedToken | undefined {
-    const token = this.addedTokens.byContent.get(spelling);
-    if (token?.isSingleWord !== true) return token;
-    const isTouched = WORD_CHARACTER.test(before.slice(-1)) || WORD_CHARACTER.test(after.slice(0, 1));
-    return isTouched ? undefined : token;
-  }
-
-  /** One stretch without added tokens: normalise, cut into words, merge. */
-  private encodeStretch(text: string, sectionIndex: number): number[] {
-    const { normalizer, pre_tokenizer: preTokenizer, model } = this.hf;
-    const normalized = normalizer === null ? text : normalizer.normalize(text);
-    if (normalized === '' || model === null) return [];
-    const words = preTokenizer?.pre_tokenize(normalized, { section_index: sectionIndex }) ?? [normalized];
-    const ids: number[] = [];
-    for (const token of model.encode(words)) {
-      const id = this.idOfToken.get(token) ?? model.unk_token_id;
-      if (id !== undefined) ids.push(id);
-    }
-    return ids;
+  encodeRendered(text: string, restore: (plain: string) => string, check?: TokenCheck): Promise<number[]> {
+    return runInSlices(this.encoder.encodeRendered(text, restore), check);
   }
 
   decode(tokenIds: readonly number[], options: { skipSpecialTokens?: boolean | undefined } = {}): string {
@@ -159,7 +120,7 @@ export class Tokenizer {
   /** The bytes a token stands for; none for ids without a token (padding rows of the vocabulary). */
   tokenBytes(tokenId: number): Uint8Array {
     const added = this.addedTokens.byId.get(tokenId);
-    if (added !== undefined) return new TextEncoder().encode(added.content);
+    if (added !== undefined) return utf8.encode(added.content);
     const token = this.vocab[tokenId];
     return token === undefined ? new Uint8Array(0) : this.toBytes(token);
   }
@@ -177,16 +138,4 @@ export class Tokenizer {
     // Normalisation makes at most four units one, and a token never spells more units than it has.
     return Math.ceil(textLength / (4 * this.maxTokenLength));
   }
-}
-
-/** A text without the blanks that belong to its neighbours. */
-function strip(text: string, before: AddedToken | undefined, after: AddedToken | undefined): string {
-  if (before?.stripsRight === true) text = text.trimStart();
-  if (after?.stripsLeft === true) text = text.trimEnd();
-  return text;
-}
-
-/** `push(...list)` without its limit on the number of arguments. */
-function appendAll(target: number[], list: readonly number[]): void {
-  for (const value of list) target.push(value);
 }

@@ -40,3 +40,49 @@ for (const family of FAMILIES) {
     }
   });
 }
+
+test('a long text has the same ids in slices as at once', async () => {
+  const tokenizer = await openTokenizer('qwen2');
+  const lines = [
+    'The quick  brown fox,',
+    '  indented\t',
+    '',
+    '\r\n',
+    '12 apples',
+    '\u00e9t\u00e9 \u{1f600}!\n\n',
+    'end   ',
+  ];
+  const text = Array.from({ length: 8000 }, (_, i) => lines[(i * i) % lines.length]).join('\n');
+  const whole = tokenizer.encode(`${text}<|im_end|>${text}`);
+  // Pieces below the size at which long texts are cut.
+  const parts = text.split(/(?<=\n)(?=[\p{L}\p{N}])/u).flatMap((line) => tokenizer.encode(line));
+  assert.deepEqual(whole, [...parts, tokenizer.tokenToId('<|im_end|>'), ...parts]);
+  assert.deepEqual(await tokenizer.encodeInSlices(`${text}<|im_end|>${text}`), whole);
+});
+
+test('encoding in slices lets the event loop run and can be ended', async () => {
+  const tokenizer = await openTokenizer('qwen2');
+  const text = Array.from({ length: 60_000 }, (_, i) => (i * 7919).toString(36)).join(' ');
+  let numTurns = 0;
+  const timer = setInterval(() => numTurns++, 0);
+  await tokenizer.encodeInSlices(text);
+  clearInterval(timer);
+  assert.ok(numTurns > 0);
+  const refuse = (numTokens: number): void => {
+    if (numTokens > 1000) throw new RangeError('enough');
+  };
+  await assert.rejects(tokenizer.encodeInSlices(text, {}, refuse), RangeError);
+});
+
+test('added tokens that own the blanks beside them, and those that are whole words', () => {
+  const added = [
+    { id: 3, content: '<e>', special: true, rstrip: true, lstrip: true },
+    { id: 4, content: 'cat', special: false, single_word: true },
+  ];
+  const model = { type: 'BPE', vocab: { a: 0, ' ': 1, c: 2 }, merges: [] };
+  const tokenizer = new Tokenizer({ model, added_tokens: added, decoder: { type: 'ByteLevel' } }, {});
+  assert.deepEqual(tokenizer.encode('a <e> a'), [0, 3, 0]);
+  assert.deepEqual(tokenizer.encode('a cat a'), [0, 1, 4, 1, 0]);
+  assert.deepEqual(tokenizer.encode('cata'), tokenizer.encodePlain('cata'));
+  assert.ok(!tokenizer.encode('cata').includes(4));
+});
