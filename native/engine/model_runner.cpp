@@ -26,17 +26,6 @@ Choice choose(Sampler& sampler, const Sequence& sequence, int32_t index, std::sp
   return choice;
 }
 
-Tensor padded_embeddings(const Tensor& embeddings, int64_t width) {
-  const int64_t rows = embeddings.shape()[0], cols = embeddings.shape()[1];
-  Tensor padded({rows, width});
-  for (int64_t r = 0; r < rows; ++r) {
-    float* row = padded.data() + r * width;
-    std::copy_n(embeddings.data() + r * cols, cols, row);
-    std::fill(row + cols, row + width, 0.0F);
-  }
-  return padded;
-}
-
 }  // namespace
 
 Failure current_failure() {
@@ -62,7 +51,6 @@ ModelRunner::ModelRunner(std::unique_ptr<Backend> backend, std::unique_ptr<Model
 
 Tensor ModelRunner::encode(const EncoderJob& job) {
   const int64_t width = model_->info().embedding_width;
-  if (!job.media->embeddings.empty()) return padded_embeddings(job.media->embeddings, width);
   const Arena::Scope scope(arena_);
   Tensor rows = model_->encode(*job.media, arena_);
   if (rows.shape() != Shape{job.num_rows, width}) {

@@ -41,8 +41,7 @@ class ModelRunner {
   const Model& model() const { return *model_; }
   KvCache& kv_cache() { return *kv_cache_; }
   const KvCache& kv_cache() const { return *kv_cache_; }
-  /// Encoder rows [num_rows, embedding_width]; ready-made embeddings are padded with zeros to that width.
-  /// Throws what the encoder throws, and kInternal on another number of rows.
+  /// Encoder rows [num_rows, embedding_width]. Throws what the encoder throws, and kInternal on another number of rows.
   Tensor encode(const EncoderJob& job);
   /// Flattens the scheduled sequences into as few batches as the bound on the logits' memory allows. The encoder rows that
   /// they refer to must stay in use until run() is done.

@@ -62,17 +62,6 @@ void check_token_ids(const EngineRequest& input, const std::vector<MediaRun>& ru
   }
 }
 
-int64_t num_rows(const ProcessedMedia& media, const Model& model) {
-  if (media.embeddings.empty()) return model.num_encoder_rows(media);
-  const Shape& shape = media.embeddings.shape();
-  const ModelInfo& info = model.info();
-  if (shape.size() != 2 || (shape[1] != info.hidden_size && shape[1] != info.embedding_width)) {
-    throw Error(ErrorCode::kInvalidMedia, "embeddings have the shape " + shape_to_string(shape) + ", expected [tokens, " +
-                                              std::to_string(info.hidden_size) + "]");
-  }
-  return shape[0];
-}
-
 void check_media(const EngineRequest& input, const Model& model) {
   for (size_t i = 0; i < input.media.size(); ++i) {
     const MediaItem& item = input.media[i];
@@ -82,7 +71,7 @@ void check_media(const EngineRequest& input, const Model& model) {
     require(!item.runs.empty(), name + " has no placeholder tokens");
     int64_t rows = 0;
     try {
-      rows = num_rows(*item.media, model);
+      rows = model.num_encoder_rows(*item.media);
     } catch (const Error& error) {
       throw Error(error.code(), name + ": " + error.what());
     }

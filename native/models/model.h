@@ -55,16 +55,17 @@ struct ModelInfo {
   bool has_image = false, has_video = false, has_audio = false;
 };
 
-/// A loaded checkpoint. One thread at a time.
+/// A loaded checkpoint. Const methods are pure and may be called by any thread at any time; the others by one at a time.
 class Model {
  public:
   virtual ~Model() = default;
   virtual const ModelInfo& info() const = 0;
   /// Positions of an expanded prompt. Throws kInvalidArgument when placeholder runs and grids do not agree.
   virtual PromptPositions positions(std::span<const int32_t> prompt_ids, std::span<const MediaItem> media) const = 0;
-  /// Number of encoder rows that `media` yields; throws kInvalidMedia on shapes the family does not read.
+  /// Number of encoder rows that `media` yields, as features or as ready-made embeddings; throws kInvalidMedia on shapes
+  /// the family does not read.
   virtual int64_t num_encoder_rows(const ProcessedMedia& media) const = 0;
-  /// Runs the encoder: [num_encoder_rows, embedding_width].
+  /// Runs the encoder, or passes ready-made embeddings through: [num_encoder_rows, embedding_width].
   virtual Tensor encode(const ProcessedMedia& media, Arena& arena) = 0;
   /// Runs the language model, writes this step's keys and values, and fills logits [output_rows, vocab_size].
   virtual void forward(const ForwardBatch& batch, KvCache& cache, Arena& arena, Matrix logits) = 0;

@@ -142,8 +142,15 @@ struct FakeModel : Model {
   PromptPositions positions(std::span<const int32_t> prompt, std::span<const MediaItem> media) const override {
     return positions_of(prompt, media);
   }
-  int64_t num_encoder_rows(const ProcessedMedia& media) const override { return media.features.shape()[0]; }
+  int64_t num_encoder_rows(const ProcessedMedia& media) const override {
+    if (media.embeddings.empty()) return media.features.shape()[0];
+    if (media.embeddings.shape()[1] != kHiddenSize) throw Error(ErrorCode::kInvalidMedia, "embeddings of another width");
+    return media.embeddings.shape()[0];
+  }
   Tensor encode(const ProcessedMedia& media, Arena&) override {
+    if (!media.embeddings.empty()) {
+      return Tensor::from({media.embeddings.data(), DType::kFloat32, media.embeddings.shape()});
+    }
     counters->num_encoded++;
     if (media.features.data()[0] < 0) throw Error(ErrorCode::kInvalidMedia, "the fake encoder refuses this item");
     return encoder_rows(media);
