@@ -179,6 +179,10 @@ export interface NativeEngine {
   close(): Promise<void>;
 }
 
+/**
+ * Pixels and samples are read on worker threads where they lie: they must not be changed or transferred until the promise
+ * settles. Arguments of a wrong type or range throw `invalid_argument` at once.
+ */
 export interface NativeAddon {
   version: string;
   cpuInfo(): CpuInfo;
@@ -214,7 +218,12 @@ export interface NativeAddon {
   /** Mono samples at 16 kHz. */
   logMel(
     samples: Float32Array,
-    options: { numMelBins: number; isPaddedWithSilence: boolean },
+    options: {
+      numMelBins: number;
+      isPaddedWithSilence: boolean;
+      /** With silence: the padded length; all its frames are returned, silent ones too (Whisper's 30 s: 480000). */
+      paddedSamples?: number | undefined;
+    },
   ): Promise<NativeMedia>;
   /** Interleaved samples of `numChannels` at `fromRate` to mono at `toRate`. */
   resample(

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/select.h"
@@ -41,8 +42,10 @@ Napi::Value supported_architectures_entry(const Napi::CallbackInfo& info) {
 
 Napi::Value create_engine_entry(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    return EngineSession::load(info.Env(), read_engine_options(info[0]), read_function(info[1], "onEvents"),
-                               read_function(info[2], "onProgress"));
+    LoadOptions options = read_engine_options(info[0]);
+    const Napi::Function on_events = read_function(info[1], "onEvents");
+    const Napi::Function on_progress = read_function(info[2], "onProgress");
+    return EngineSession::load(info.Env(), std::move(options), on_events, on_progress);
   });
 }
 

@@ -142,9 +142,10 @@ Napi::Value smart_resize_entry(const Napi::CallbackInfo& info) {
     const auto side = [&](size_t i, const char* name) {
       return static_cast<int32_t>(read_integer(info[i], name, INT32_MIN, INT32_MAX));
     };
-    const ImageSize size = smart_resize(side(0, "height"), side(1, "width"), side(2, "factor"),
-                                        read_integer(info[3], "minPixels", 1, kMaxPixelLimit),
-                                        read_integer(info[4], "maxPixels", 1, kMaxPixelLimit));
+    const int32_t height = side(0, "height"), width = side(1, "width"), factor = side(2, "factor");
+    const int64_t min_pixels = read_integer(info[3], "minPixels", 1, kMaxPixelLimit);
+    const int64_t max_pixels = read_integer(info[4], "maxPixels", 1, kMaxPixelLimit);
+    const ImageSize size = smart_resize(height, width, factor, min_pixels, max_pixels);
     const Napi::Object result = Napi::Object::New(info.Env());
     result.Set("height", size.height);
     result.Set("width", size.width);

@@ -1,0 +1,17 @@
+# CMakeLists.txt is the only list of sources: node-gyp and prebuildify reach it through this target.
+{
+  'targets': [
+    {
+      'target_name': 'sensorium',
+      'type': 'none',
+      'actions': [
+        {
+          'action_name': 'cmake',
+          'inputs': ['CMakeLists.txt'],
+          'outputs': ['build/Release/sensorium.node'],
+          'action': ['node', 'scripts/build-addon.mjs'],
+        },
+      ],
+    },
+  ],
+}
