@@ -85,7 +85,7 @@ function runOnce(program: string, args: string[], { signal, onOutput }: RunOptio
       env: childEnvironment(),
     });
     const stop = (error: unknown): void => {
-      reject(error as Error);
+      reject(error);
       child.kill('SIGKILL');
     };
     const onAbort = (): void => stop(abortReason(signal as AbortSignal));

@@ -36,7 +36,7 @@ export class HttpFetcher {
       connections: MAX_CONNECTIONS_PER_HOST,
       maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
       // undici's LookupFunction type is net's, which this lookup satisfies in both of its forms.
-      connect: { lookup: this.guard.lookup as never },
+      connect: { lookup: this.guard.lookup },
     });
   }
 

@@ -82,6 +82,7 @@ export function readMediaSettings(
     ...flattenProcessorKwargs(request.mmProcessorKwargs ?? {}, modality),
     ...(part.options ?? {}),
   };
+  for (const name of ['min_pixels', 'max_pixels']) readCount(processorKwargs, name, Number.MAX_SAFE_INTEGER);
   const decode = {
     ...readImageSettings(ioKwargs),
     ...readVideoSettings({ ...ioKwargs, ...withoutAbsent(processorKwargs) }, policy),

@@ -84,7 +84,7 @@ export function readWavHeader(bytes: Buffer): WavHeader {
 
 function combine(bytes: Buffer, format: Chunk | undefined, data: Chunk): WavHeader {
   if (format === undefined || format.size < 16) throw new SoundError('broken');
-  const at = (offset: number): number => bytes.readUInt16LE((format as Chunk).start + offset);
+  const at = (offset: number): number => bytes.readUInt16LE(format.start + offset);
   // An extensible format names the real one in the first two bytes of its GUID.
   const tag = at(0) === FORMAT_EXTENSIBLE && format.size >= 26 ? at(24) : at(0);
   const numChannels = at(2);

@@ -57,9 +57,9 @@ export async function createProcessor(folder: string, addon: NativeAddon): Promi
 }
 
 function findFamily(config: JsonObject): Family {
-  const architectures = Array.isArray(config['architectures']) ? (config['architectures'] as unknown[]) : [];
-  const architecture = String(architectures[0] ?? '');
-  const modelType = String(config['model_type'] ?? objectAt(config, 'thinker_config')?.['model_type'] ?? '');
+  const architectures = config['architectures'];
+  const architecture = textOf(Array.isArray(architectures) ? (architectures as unknown[])[0] : undefined);
+  const modelType = textOf(config['model_type'] ?? objectAt(config, 'thinker_config')?.['model_type']);
   const family =
     FAMILIES.find(({ architectures: known }) => known.includes(architecture)) ??
     FAMILIES.find(({ modelTypes }) => modelTypes.includes(modelType));
@@ -69,4 +69,8 @@ function findFamily(config: JsonObject): Family {
     'unsupported_architecture',
     `The architecture "${architecture || modelType}" is not supported; supported are ${supported}.`,
   );
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

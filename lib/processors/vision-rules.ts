@@ -90,33 +90,29 @@ function tripleAt(
 
 /** The rules with a request's own pixel limits. Throws `invalid_value`. */
 export function withRequestedLimits(rules: VisionRules, options: JsonObject): VisionRules {
-  const { minPixels, maxPixels } = requestedLimits(options);
-  if (minPixels === undefined && maxPixels === undefined) return rules;
   const most = Math.max(rules.maxPixels, MAX_REQUESTED_PIXELS);
-  for (const [name, value] of [['min_pixels', minPixels] as const, ['max_pixels', maxPixels] as const]) {
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= most)) {
-      throw new SensoriumError('invalid_value', `${name} must be a whole number from 1 to ${most}.`);
-    }
-  }
-  const limits = { minPixels: minPixels ?? rules.minPixels, maxPixels: maxPixels ?? rules.maxPixels };
-  // One limit alone moves the other out of its way.
-  if (minPixels === undefined) limits.minPixels = Math.min(limits.minPixels, limits.maxPixels);
-  if (maxPixels === undefined) limits.maxPixels = Math.max(limits.minPixels, limits.maxPixels);
-  if (limits.minPixels > limits.maxPixels) {
+  const size = objectAt(options, 'size') ?? {};
+  const minAsked = options['min_pixels'] ?? size['min_pixels'] ?? size['shortest_edge'];
+  const maxAsked = options['max_pixels'] ?? size['max_pixels'] ?? size['longest_edge'];
+  const minPixels = requestedPixels('min_pixels', minAsked, most);
+  const maxPixels = requestedPixels('max_pixels', maxAsked, most);
+  if (minPixels !== undefined && maxPixels !== undefined && minPixels > maxPixels) {
     throw new SensoriumError('invalid_value', 'min_pixels must not be above max_pixels.');
   }
-  return { ...rules, ...limits };
+  // One limit alone moves the other out of its way.
+  return {
+    ...rules,
+    minPixels: minPixels ?? Math.min(rules.minPixels, maxPixels ?? Infinity),
+    maxPixels: maxPixels ?? Math.max(rules.maxPixels, minPixels ?? 0),
+  };
 }
 
-/** Like readPixelLimits, but what is not a number is an error rather than absent. */
-function requestedLimits(options: JsonObject): PixelLimits {
-  for (const name of ['min_pixels', 'max_pixels']) {
-    const value = options[name];
-    if (value !== undefined && value !== null && typeof value !== 'number') {
-      throw new SensoriumError('invalid_value', `${name} must be a number.`);
-    }
+function requestedPixels(name: string, value: unknown, most: number): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > most) {
+    throw new SensoriumError('invalid_value', `${name} must be a whole number from 1 to ${most}.`);
   }
-  return readPixelLimits(options);
+  return value as number;
 }
 
 /** Rows the language model sees of a patch grid. */

@@ -73,6 +73,8 @@ describe('values', () => {
         throwsWith(() => read({}, {}, { ...VIDEO, options: { [name]: value } }), 'invalid_value');
       }
     }
+    for (const value of [0, -1, NaN, '5', 1.5])
+      throwsWith(() => read(kwargs({ max_pixels: value })), 'invalid_value');
     throwsWith(() => read({ mediaIoKwargs: { video: [] as never } }), 'invalid_value');
     throwsWith(() => read(kwargs({ videos_kwargs: 3 })), 'invalid_value');
   });
