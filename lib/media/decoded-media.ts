@@ -29,13 +29,16 @@ function checkImage({ data, width, height }: DecodedImage, policy: MediaPolicy):
   checkPixels('image', width, height, [data], policy);
 }
 
-function checkVideo({ frames, width, height, sampledFps }: DecodedVideo, policy: MediaPolicy): void {
-  if (frames.length === 0) throw invalidMedia('video', 'has no frames');
+function checkVideo(video: DecodedVideo, policy: MediaPolicy): void {
+  const { frames, width, height, sampledFps, metadata, audio } = video;
+  if (!Array.isArray(frames) || frames.length === 0) throw invalidMedia('video', 'has no frames');
   if (frames.length > policy.maxVideoFrames) {
     throw tooLarge('video', `has more than the limit of ${policy.maxVideoFrames} frames`);
   }
   checkPixels('video', width, height, frames, policy);
-  if (!Number.isFinite(sampledFps) || sampledFps <= 0) throw invalidMedia('video', 'has no valid frame rate');
+  const isRate = (fps: unknown): boolean => typeof fps === 'number' && fps > 0 && Number.isFinite(fps);
+  if (!isRate(sampledFps) || !isRate(metadata?.fps)) throw invalidMedia('video', 'has no valid frame rate');
+  if (audio !== undefined) checkAudio(audio, policy);
 }
 
 function checkPixels(

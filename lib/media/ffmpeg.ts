@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SensoriumError } from '../errors.js';
+import { SensoriumError, toSensoriumError } from '../errors.js';
 import { abortReason, throwIfAborted } from './failure.js';
 import { Limiter } from './limiter.js';
 import type { MediaFormat } from './sniff.js';
@@ -84,7 +84,7 @@ function runOnce(program: string, args: string[], { signal, onOutput }: RunOptio
       stdio: ['ignore', 'pipe', 'ignore'],
       env: childEnvironment(),
     });
-    const stop = (error: unknown): void => {
+    const stop = (error: Error): void => {
       reject(error);
       child.kill('SIGKILL');
     };
@@ -98,7 +98,7 @@ function runOnce(program: string, args: string[], { signal, onOutput }: RunOptio
         onOutput(chunk);
       } catch (error) {
         child.stdout.removeAllListeners('data');
-        stop(error);
+        stop(error instanceof Error ? error : toSensoriumError(error));
       }
     });
     child.on('error', (error) => stop(missing(program, error)));

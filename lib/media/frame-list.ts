@@ -4,18 +4,21 @@ import { invalidMedia } from './failure.js';
 import { decodedImageBytes, decodeImage, readImageHeader } from './image.js';
 import { Limiter } from './limiter.js';
 import type { VideoSettings } from './media-settings.js';
-import type { DecodedVideo } from './types.js';
+import type { DecodedImage, DecodedVideo } from './types.js';
 import { checkedDecodedBytes } from './video-limits.js';
 import type { SamplingDefaults } from './video-sampling.js';
 
 const MAX_CONCURRENT_FRAMES = 4;
+
+/** One frame: an encoded picture, or pixels that a caller in process decoded. */
+export type FramePicture = Uint8Array | DecodedImage;
 
 /**
  * A video given as still pictures, already sampled at `fps`. All must have one size.
  * Throws `invalid_video`, `media_too_large` and what a picture's own decoding throws.
  */
 export async function decodeFrameList(
-  pictures: Uint8Array[],
+  pictures: FramePicture[],
   fps: number | undefined,
   settings: VideoSettings,
   defaults: SamplingDefaults,
@@ -29,7 +32,7 @@ export async function decodeFrameList(
   const limiter = new Limiter(MAX_CONCURRENT_FRAMES);
   const inner = withoutReservation(context);
   const frames = await Promise.all(
-    pictures.map((picture) => limiter.run(() => decodeImage(picture, settings, inner))),
+    pictures.map((picture) => limiter.run(() => decodeFrame(picture, settings, inner))),
   );
   const { width, height } = frames[0] as { width: number; height: number };
   if (frames.some((frame) => frame.width !== width || frame.height !== height)) {
@@ -52,11 +55,21 @@ export async function decodeFrameList(
   };
 }
 
-async function decodedBytes(pictures: Uint8Array[], { policy }: DecodeContext): Promise<number> {
+async function decodedBytes(pictures: FramePicture[], { policy }: DecodeContext): Promise<number> {
   let total = 0;
   for (const picture of pictures) {
-    total += decodedImageBytes(await readImageHeader(picture, policy));
+    const isEncoded = picture instanceof Uint8Array;
+    total += isEncoded ? decodedImageBytes(await readImageHeader(picture, policy)) : picture.data.length;
     checkedDecodedBytes(total, policy);
   }
   return total;
+}
+
+function decodeFrame(
+  picture: FramePicture,
+  settings: VideoSettings,
+  context: DecodeContext,
+): Promise<DecodedImage> {
+  if (!(picture instanceof Uint8Array)) return Promise.resolve(picture);
+  return decodeImage(picture, settings, context);
 }

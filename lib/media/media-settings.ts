@@ -117,9 +117,13 @@ function readVideoSettings(kwargs: Kwargs, policy: MediaPolicy): Omit<VideoSetti
 
 /** -1 means "not limiting". */
 function readFps(value: unknown): number | undefined {
-  if (!isGiven(value) || value === -1) return undefined;
+  return !isGiven(value) || value === -1 ? undefined : checkFps('fps', value);
+}
+
+/** `value` as frames per second. Throws `invalid_value`. */
+export function checkFps(name: string, value: unknown): number {
   if (typeof value !== 'number' || !(value > 0) || value > MAX_FPS) {
-    throw invalid('fps', `must be a number above 0 and at most ${MAX_FPS}`);
+    throw invalid(name, `must be a number above 0 and at most ${MAX_FPS}`);
   }
   return value;
 }

@@ -43,9 +43,17 @@ function any(...tests: Test[]): Test {
   return (bytes) => tests.some((test) => test(bytes));
 }
 
-/** ISO base media files: the brand tells pictures from films. */
+/** ISO base media files: the major brand tells pictures from films. */
 function brand(...brands: string[]): Test {
   return (bytes) => has('ftyp', 4)(bytes) && brands.includes(bytes.toString('latin1', 8, 12));
+}
+
+/** Whether a file of the generic picture brand says that it is compatible with AVIF. */
+function isGenericAvif(bytes: Buffer): boolean {
+  if (!brand('mif1', 'msf1', 'miaf')(bytes)) return false;
+  const end = Math.min(bytes.readUInt32BE(0), bytes.length, 256);
+  for (let offset = 16; offset + 4 <= end; offset += 4) if (has('avif', offset)(bytes)) return true;
+  return false;
 }
 
 /** Whether a PNG carries an animation control chunk before its first data chunk. */
@@ -84,7 +92,7 @@ const MAGIC: readonly (readonly [MediaFormat, Test])[] = [
   ['png', has('\x89PNG\r\n\x1a\n')],
   ['webp', all(has('RIFF'), has('WEBP', 8))],
   ['gif', any(has('GIF87a'), has('GIF89a'))],
-  ['avif', brand('avif', 'avis')],
+  ['avif', any(brand('avif', 'avis'), isGenericAvif)],
   ['heic', brand('heic', 'heix', 'hevc', 'heim', 'heis', 'mif1', 'msf1')],
   ['tiff', any(has('II*\0'), has('MM\0*'))],
   ['bmp', has('BM')],

@@ -4,10 +4,11 @@ import { hashBytes, hashDecoded } from './content-hash.js';
 import { decodeBase64, decodeDataUrl } from './data-url.js';
 import { checkDecodedMedia } from './decoded-media.js';
 import { invalidMedia, tooLarge } from './failure.js';
+import type { FramePicture } from './frame-list.js';
 import type { HttpFetcher } from './http-fetcher.js';
 import { Limiter } from './limiter.js';
 import { readLocalFile } from './local-file.js';
-import { splitFrameList } from './media-settings.js';
+import { checkFps, splitFrameList } from './media-settings.js';
 import { maxEncodedBytes } from './policy.js';
 import type { DecodedMedia, MediaPolicy, MediaSource, Modality } from './types.js';
 import { parseMediaUrl } from './url-guard.js';
@@ -17,7 +18,7 @@ const MAX_CONCURRENT_FRAME_FETCHES = 4;
 /** What a source is once its bytes are here. */
 export type LoadedSource =
   | { kind: 'bytes'; bytes: Uint8Array }
-  | { kind: 'frames'; pictures: Uint8Array[]; fps?: number | undefined }
+  | { kind: 'frames'; pictures: FramePicture[]; fps?: number | undefined }
   | { kind: 'decoded'; media: DecodedMedia };
 
 /** Gathers the bytes of media from http(s), `data:`, `file:` and memory, under the fetch budget. */
@@ -88,13 +89,15 @@ export class SourceLoader {
     signal: AbortSignal,
   ): Promise<LoadedSource> {
     this.checkFrameCount(source.frames.length);
+    if (source.fps !== undefined) checkFps('fps', source.fps);
     const limiter = new Limiter(MAX_CONCURRENT_FRAME_FETCHES);
     const pictures = await Promise.all(
       source.frames.map((frame) =>
         limiter.run(async () => {
           const loaded = await this.load(frame, 'image', leases, signal);
           if (loaded.kind === 'bytes') return loaded.bytes;
-          throw new SensoriumError('invalid_type', 'The frames of a video must be encoded pictures.');
+          if (loaded.kind === 'decoded' && loaded.media.kind === 'image') return loaded.media;
+          throw new SensoriumError('invalid_type', 'The frames of a video must be pictures.');
         }),
       ),
     );
@@ -111,7 +114,7 @@ export class SourceLoader {
     if (numBytes > maxVideoBytes * 2)
       throw tooLarge('video', `is larger than the limit of ${maxVideoBytes} bytes`);
     leases.push(await this.budget.acquire(numBytes, signal));
-    const pictures: Uint8Array[] = [];
+    const pictures: FramePicture[] = [];
     for (const piece of pieces) pictures.push(await decodeBase64(piece, 'image', this.policy.maxImageBytes));
     return { kind: 'frames', pictures };
   }
@@ -138,7 +141,10 @@ export async function hashSource(source: LoadedSource, signal: AbortSignal): Pro
       return await hashDecoded(source.media, signal);
     case 'frames': {
       const hashes: string[] = [];
-      for (const picture of source.pictures) hashes.push(await hashBytes(picture, signal));
+      for (const picture of source.pictures) {
+        const isEncoded = picture instanceof Uint8Array;
+        hashes.push(await (isEncoded ? hashBytes(picture, signal) : hashDecoded(picture, signal)));
+      }
       return await hashBytes(Buffer.from(JSON.stringify(['frames', source.fps ?? null, hashes])), signal);
     }
   }

@@ -69,6 +69,13 @@ describe('formats', () => {
     }
   });
 
+  test('AVIF under the generic picture brand is told from HEIC', async () => {
+    const bytes = await picture().avif({ quality: 100 }).toBuffer();
+    assert.ok(bytes.subarray(16, bytes.readUInt32BE(0)).includes('avif'));
+    bytes.write('mif1', 8, 'latin1');
+    assert.equal((await decode(bytes)).width, 3);
+  });
+
   test('16-bit colour is scaled to 8 bits', async () => {
     const bytes = await picture().toColourspace('rgb16').png().toBuffer();
     assert.equal((await sharp(bytes).metadata()).depth, 'ushort');

@@ -98,6 +98,31 @@ describe('sources', () => {
       ],
     ];
     for (const [source, code] of bad) await rejectsWith(resolve([image({ source })]), code as never);
+    const metadata = { fps: 1, totalNumFrames: 1, duration: 1, framesIndices: [0] };
+    const clip: DecodedVideo = {
+      kind: 'video',
+      frames: [new Uint8Array(12)],
+      width: 2,
+      height: 2,
+      sampledFps: 1,
+      metadata,
+    };
+    const video = (changes: Partial<Record<keyof DecodedVideo, unknown>>): Promise<KeyedItem[]> => {
+      const media = { ...clip, ...changes } as DecodedVideo;
+      return resolve([image({ modality: 'video', source: { kind: 'decoded', media } })]);
+    };
+    assert.equal((await video({})).length, 1);
+    for (const changes of [
+      { frames: [] },
+      { frames: [new Uint8Array(11)] },
+      { frames: 'x' },
+      { sampledFps: NaN },
+      { metadata: undefined },
+      { width: 3 },
+    ]) {
+      await rejectsWith(video(changes), 'invalid_video');
+    }
+    await rejectsWith(video({ audio: { kind: 'audio', samples: [], samplingRate: 1 } }), 'invalid_audio');
     const audio = (samples: Float32Array, samplingRate: number): Promise<KeyedItem[]> =>
       resolve([
         image({
@@ -108,6 +133,22 @@ describe('sources', () => {
     await rejectsWith(audio(new Float32Array(0), 8000), 'invalid_audio');
     await rejectsWith(audio(new Float32Array(4), NaN), 'invalid_audio');
     await rejectsWith(audio(new Float32Array(2_000_000), 1000), 'media_too_large');
+  });
+
+  test('frames may be pixels, beside encoded pictures', async (t) => {
+    const { resolve, processor } = setUp(t);
+    const pixels = { kind: 'image', data: new Uint8Array(48).fill(7), width: 4, height: 4 } as const;
+    const frames = [{ kind: 'bytes', bytes: PNG } as const, { kind: 'decoded', media: pixels } as const];
+    const clip = (fps: number): MediaPart =>
+      image({ modality: 'video', source: { kind: 'frames', frames, fps } });
+    const [one, other] = await resolve([clip(1), clip(2)]);
+    assert.notEqual(one?.key, other?.key);
+    const [decoded] = processor.processed.map(({ media }) => media as DecodedVideo);
+    assert.deepEqual(
+      decoded?.frames.map((frame) => frame[0]),
+      [255, 7],
+    );
+    await rejectsWith(resolve([clip(1e9)]), 'invalid_value');
   });
 
   test('too many frames are refused before one is decoded', async (t) => {
