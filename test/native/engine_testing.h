@@ -24,8 +24,14 @@ struct Answer {
 class Harness {
  public:
   explicit Harness(const EngineOptions& options)
-      : engine(std::make_unique<Engine>(std::make_unique<fake::FakeBackend>(), std::make_unique<fake::FakeModel>(counters),
-                                        options, [this](std::vector<SequenceEvent>&& events) { take(std::move(events)); })) {}
+      : Harness(std::make_unique<fake::FakeBackend>(), nullptr, options, std::make_shared<fake::Counters>()) {}
+  Harness(std::unique_ptr<Backend> backend, std::unique_ptr<Model> model, const EngineOptions& options,
+          std::shared_ptr<fake::Counters> shared = nullptr)
+      : counters(std::move(shared)) {
+    if (!model) model = std::make_unique<fake::FakeModel>(counters);
+    engine = std::make_unique<Engine>(std::move(backend), std::move(model), options,
+                                      [this](std::vector<SequenceEvent>&& events) { take(std::move(events)); });
+  }
 
   /// Blocks until continuation `index` of the request has ended.
   Answer wait(uint64_t request_id, int32_t index = 0) {
@@ -50,7 +56,7 @@ class Harness {
     return answers_;
   }
 
-  std::shared_ptr<fake::Counters> counters = std::make_shared<fake::Counters>();
+  std::shared_ptr<fake::Counters> counters;  ///< of the fake model
 
  private:
   void take(std::vector<SequenceEvent>&& events) {
