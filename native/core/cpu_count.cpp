@@ -49,7 +49,7 @@ int count_cores() {
   return static_cast<int>(cores.size());
 }
 
-/// CPUs that "<quota> <period>" (version 2 of control groups) grants, absent when it sets no limit.
+/// CPUs that a quota and its period grant, absent when they set no limit ("max" or -1).
 std::optional<double> parse_quota(const std::string& quota, const std::string& period) {
   const double quota_us = std::strtod(quota.c_str(), nullptr);
   const double period_us = std::strtod(period.c_str(), nullptr);
@@ -57,13 +57,28 @@ std::optional<double> parse_quota(const std::string& quota, const std::string& p
   return quota_us / period_us;
 }
 
+/// cpu.max of version 2 of control groups: "<quota> <period>".
+std::optional<double> read_quota(const std::string& folder) {
+  const auto line = read_line(folder + "/cpu.max");
+  const size_t space = line ? line->find(' ') : std::string::npos;
+  return space == std::string::npos ? std::nullopt : parse_quota(line->substr(0, space), line->substr(space + 1));
+}
+
+/// The tightest quota of this process's control group and those around it.
 std::optional<double> cpu_quota() {
-  if (const auto line = read_line("/sys/fs/cgroup/cpu.max")) {
-    const size_t space = line->find(' ');
-    if (space != std::string::npos) return parse_quota(line->substr(0, space), line->substr(space + 1));
+  const std::string root = "/sys/fs/cgroup";
+  const std::string own = read_line("/proc/self/cgroup").value_or("");  // "0::/path" in version 2
+  std::string path = own.starts_with("0::/") ? own.substr(3) : "/";
+  std::optional<double> tightest;
+  for (;;) {
+    const auto quota = read_quota(root + path);
+    if (quota && (!tightest || *quota < *tightest)) tightest = quota;
+    if (path.size() <= 1) break;
+    path.resize(std::max<size_t>(path.rfind('/'), 1));
   }
-  const auto quota = read_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  const auto period = read_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  if (tightest) return tightest;
+  const auto quota = read_line(root + "/cpu/cpu.cfs_quota_us");  // version 1
+  const auto period = read_line(root + "/cpu/cpu.cfs_period_us");
   return quota && period ? parse_quota(*quota, *period) : std::nullopt;
 }
 
