@@ -17,9 +17,8 @@ namespace {
 double peak_of(const Backend& backend) {
   constexpr double kSeconds = 0.02;
   if (backend.name() == "avx2" || backend.name() == "generic") return fma_peak_avx2(kSeconds);
-  if (backend.tile_unit() == TileUnit::kInstructions && backend.compute_dtype() == DType::kBFloat16) {
-    return tile_peak_amx_bf16(kSeconds);
-  }
+  if (backend.product_unit() == ProductUnit::kTiles) return tile_peak_amx_bf16(kSeconds);
+  if (backend.product_unit() == ProductUnit::kBFloat16Dot) return dot_peak_avx512_bf16(kSeconds);
   return fma_peak_avx512(kSeconds);
 }
 
@@ -93,12 +92,12 @@ void report_decode(Backend& backend, int64_t rows) {
   }
   std::vector<double> rates, shares;
   for (int run = 0; run < 7; ++run) {
-    const double limit = read_bandwidth(backend.thread_pool().num_threads(), int64_t{1} << 29, 1);
-    const double begin = wall_seconds();
+    const double limit = read_bandwidth_of_thread(int64_t{1} << 29);
+    const double begin = thread_seconds();
     for (const auto& matrix : matrices) {
       backend.linear(*matrix, ConstMatrix(x.data(), rows, kIn), Matrix(y.data(), rows, kOut), {});
     }
-    rates.push_back(bytes / (wall_seconds() - begin));
+    rates.push_back(bytes / (thread_seconds() - begin));
     shares.push_back(rates.back() / limit);
   }
   std::printf("%-44s %8.1f GB/s    %6.1f %% of read bandwidth\n", ("stream weights, rows " + std::to_string(rows)).c_str(),
@@ -161,6 +160,7 @@ int main(int argc, char** argv) {
   report_segment(*backend, 64, 16, 80);
   report_paged(*backend, 512, 512);
   report_paged(*backend, 128, 4096);
+  report_paged(*backend, 1, 256);
   report_paged(*backend, 1, 4096);
   report_decode(*backend, 1);
   report_decode(*backend, 16);

@@ -155,6 +155,18 @@ double dot_peak_avx512_bf16(double) { return 0.0; }
 double tile_peak_amx_bf16(double) { return 0.0; }
 #endif
 
+double read_bandwidth_of_thread(int64_t size_bytes) {
+  static const Buffer buffer = [size_bytes] {
+    Buffer filled(static_cast<size_t>(size_bytes));
+    std::fill_n(static_cast<char*>(filled.data()), size_bytes, '\1');
+    return filled;
+  }();
+  const auto read_bytes = static_cast<int64_t>(buffer.size_bytes());
+  const double begin = thread_seconds();
+  read_all(static_cast<const char*>(buffer.data()), read_bytes);
+  return static_cast<double>(read_bytes) / (thread_seconds() - begin);
+}
+
 double read_bandwidth(int num_threads, int64_t size_bytes, int num_passes) {
   const int64_t part_bytes = size_bytes / num_threads / 256 * 256;
   Buffer buffer(static_cast<size_t>(part_bytes * num_threads));

@@ -17,7 +17,10 @@ double fma_peak_avx512(double seconds);
 double dot_peak_avx512_bf16(double seconds);
 double tile_peak_amx_bf16(double seconds);
 
-/// Bytes per second that `num_threads` threads together read from an array of `size_bytes` (best of `num_passes`).
+/// Bytes per second that this thread reads, in its CPU time, from an array kept from the first call on.
+double read_bandwidth_of_thread(int64_t size_bytes);
+/// Bytes per second of the wall clock that `num_threads` threads together read from an array of `size_bytes` (best of
+/// `num_passes`).
 double read_bandwidth(int num_threads, int64_t size_bytes, int num_passes);
 
 }  // namespace sensorium::bench

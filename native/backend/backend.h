@@ -16,6 +16,9 @@ enum class Activation { kNone, kSilu, kGeluErf, kGeluTanh, kQuickGelu };
 /// The making of a table's tile unit: none, the CPU's instructions, or their emulation.
 enum class TileUnit { kNone, kInstructions, kEmulated };
 
+/// What linear() computes with. All but kMultiplyAdd round activations to bfloat16.
+enum class ProductUnit { kMultiplyAdd, kBFloat16Dot, kTiles };
+
 /// Rows of one or several [rows, cols] matrices on disk, stacked along rows and packed together (q‖k‖v, gate‖up).
 struct WeightSlice {
   TensorView weight;               ///< [rows, cols], any float dtype
@@ -75,6 +78,7 @@ class Backend {
   virtual std::string_view name() const = 0;  ///< "generic", "avx2", "avx512", "amx"
   virtual DType compute_dtype() const = 0;    ///< kFloat32 (exact) or kBFloat16
   virtual TileUnit tile_unit() const = 0;     ///< how matrix tiles are computed, where the table has them
+  virtual ProductUnit product_unit() const { return ProductUnit::kMultiplyAdd; }
 
   // --- weights
   /// Packs slices stacked along rows. Throws kInvalidArgument when their in_features differ.

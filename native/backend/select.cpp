@@ -54,7 +54,11 @@ KernelTable amx_table(const TileKernels& tiles) {
 KernelTable table_named(std::string_view name) {
 #if defined(__x86_64__)
   if (name == "amx") return amx_table(amx_tiles());
-  if (name == "avx512") return avx512_table();
+  if (name == "avx512") {
+    KernelTable table = avx512_table();
+    if (cpu_features().has_avx512_bf16 && are_avx512_bf16_dots_fast()) table.tiles = &avx512_bf16_dots();
+    return table;
+  }
   if (name == "avx2") return avx2_table();
 #endif
   (void)name;

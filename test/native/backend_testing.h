@@ -21,8 +21,9 @@ struct TableCase {
 
 inline std::string describe(const Backend& backend) {
   const char* const tiles[] = {"no tiles", "tile instructions", "emulated tiles"};
+  const char* const products[] = {"multiply-add", "bfloat16 dot", "tile products"};
   return std::string(backend.name()) + ", " + std::string(dtype_name(backend.compute_dtype())) + ", " +
-         tiles[static_cast<int>(backend.tile_unit())];
+         tiles[static_cast<int>(backend.tile_unit())] + ", " + products[static_cast<int>(backend.product_unit())];
 }
 
 inline std::unique_ptr<Backend> create(const TableCase& table, int num_threads = 2) {

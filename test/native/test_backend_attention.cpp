@@ -57,10 +57,8 @@ void check_row(const Heads& heads, const float* q, const float* out, const std::
   }
 }
 
-/// Tile units round queries, keys, values and probabilities to bfloat16.
-double segment_tolerance(const Backend& backend) {
-  return backend.tile_unit() != TileUnit::kNone && backend.compute_dtype() == DType::kBFloat16 ? 0.04 : 1e-5;
-}
+/// Tiles and dots round queries, keys, values and probabilities to bfloat16.
+double segment_tolerance(const Backend& backend) { return backend.product_unit() != ProductUnit::kMultiplyAdd ? 0.04 : 1e-5; }
 
 constexpr int64_t kBlockSize = 16;
 

@@ -45,9 +45,9 @@ struct Layer {
   }
 };
 
-/// What the table makes of an operand: the amx table rounds activations to bfloat16 too.
+/// What the table makes of an operand: tiles and dots round activations to bfloat16.
 float operand(const Backend& backend, float value) {
-  return backend.tile_unit() != TileUnit::kNone ? round_to(backend.compute_dtype(), value) : value;
+  return backend.product_unit() != ProductUnit::kMultiplyAdd ? round_to(DType::kBFloat16, value) : value;
 }
 
 double dot(const Backend& backend, const Layer& layer, int64_t column, const float* x) {

@@ -15,6 +15,7 @@ class CpuBackend : public Backend {
   std::string_view name() const override { return table_.name; }
   DType compute_dtype() const override { return compute_dtype_; }
   TileUnit tile_unit() const override { return table_.tiles != nullptr ? table_.tiles->unit : TileUnit::kNone; }
+  ProductUnit product_unit() const override { return uses_tiles() ? table_.tiles->product_unit : ProductUnit::kMultiplyAdd; }
 
   std::unique_ptr<PackedMatrix> pack(std::span<const WeightSlice> slices) override;
   std::unique_ptr<PackedMatrix> pack_gated(const WeightSlice& gate, const WeightSlice& up) override;

@@ -86,6 +86,7 @@ inline constexpr int64_t kTilePanelWidth = 2 * kTileSize;
 /// Kernels for bfloat16 on matrix tiles (layout PanelLayout::kTiles), or on instructions that read pairs of bfloat16.
 struct TileKernels {
   TileUnit unit;
+  ProductUnit product_unit;
   /// Rounds the rows of tiles [begin, end) to bfloat16: [row tiles][depth tiles][kTileSize][kTileDepth], padded with zeros.
   void (*pack_rows)(ConstMatrix x, Range row_tiles, uint16_t* packed);
   int64_t (*linear_scratch)(const LinearCall& call, int64_t num_rows, int64_t num_units);
@@ -120,6 +121,11 @@ struct KernelTable {
 const KernelTable& generic_table();
 const KernelTable& avx2_table();
 const KernelTable& avx512_table();
+
+/// BF16 dot instructions over the layouts of tiles: twice the speed of fp32 FMA on some CPUs, half of it on others.
+const TileKernels& avx512_bf16_dots();
+/// Measures once whether a dot does more work a second than an FMA. Needs the instructions.
+bool are_avx512_bf16_dots_fast();
 
 const TileKernels& amx_tiles();
 const TileKernels& generic_emulated_tiles();

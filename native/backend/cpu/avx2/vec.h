@@ -12,6 +12,10 @@ struct Avx2Vec : Avx2Math {
 
   static const RowKernels& row_kernels() { return avx2_row_kernels(); }
   static Reg exp(Reg a) { return simd::exp<Avx2Math>(a); }
+  static Reg load_bfloat16(const BFloat16* from) {
+    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+  }
   /// Of the words of a bfloat16 panel: the low halves, the high halves.
   static Reg widen_low(const uint32_t* panel) { return _mm256_castsi256_ps(_mm256_slli_epi32(load_bits(panel), 16)); }
   static Reg widen_high(const uint32_t* panel) {

@@ -24,6 +24,10 @@ struct Vec {
     return value;
   }
   static void store(float* to, Reg value) { __builtin_memcpy(to, &value, sizeof(value)); }
+  static Reg load_bfloat16(const BFloat16* from) {
+    const Bits bits = {from[0].bits, from[1].bits, from[2].bits, from[3].bits};
+    return reinterpret_cast<Reg>(bits << 16);
+  }
   static Reg widen_low(const uint32_t* panel) { return reinterpret_cast<Reg>(load_bits(panel) << 16); }
   static Reg widen_high(const uint32_t* panel) { return reinterpret_cast<Reg>(load_bits(panel) & 0xffff0000U); }
   static Reg exp(Reg a) { return Reg{std::exp(a[0]), std::exp(a[1]), std::exp(a[2]), std::exp(a[3])}; }

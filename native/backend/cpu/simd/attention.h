@@ -53,6 +53,11 @@ int64_t attention_scratch(int64_t head_dim) {
   return AttentionState<V>(nullptr, head_dim).size;
 }
 
+/// Keys that a query row sees.
+static inline int64_t visible_keys(const AttentionRows& call, int64_t row) {
+  return call.is_causal ? call.num_keys - (call.num_tokens - 1 - row / call.group_size) : call.num_keys;
+}
+
 template <class V>
 void begin_rows(const AttentionRows& call, Range rows, const AttentionState<V>& state) {
   for (int64_t i = rows.begin; i < rows.end; ++i) {
@@ -109,9 +114,7 @@ void attend_group(const AttentionRows& call, Range rows, const AttentionState<V>
   const int64_t sums_size = round_to_panel<V>(call.head_dim);
   for (int64_t first = 0; first < rows.size();) {
     const int64_t height = next_tile<V>(rows.size() - first);
-    const int64_t last_token = (rows.begin + first + height - 1) / call.group_size;
-    const int64_t last_visible = call.is_causal ? call.num_keys - (call.num_tokens - 1 - last_token) : call.num_keys;
-    if (last_visible > key_begin) {
+    if (visible_keys(call, rows.begin + first + height - 1) > key_begin) {
       const auto kernel = micro_kernel_of<V, float>(height);
       for (int64_t d = 0; d < call.head_dim; d += kDepthBlock) {
         const int64_t depth = call.head_dim - d < kDepthBlock ? call.head_dim - d : kDepthBlock;
@@ -121,8 +124,7 @@ void attend_group(const AttentionRows& call, Range rows, const AttentionState<V>
         }
       }
       for (int64_t r = 0; r < height; ++r) {
-        const int64_t token = (rows.begin + first + r) / call.group_size;
-        const int64_t visible = (call.is_causal ? call.num_keys - (call.num_tokens - 1 - token) : call.num_keys) - key_begin;
+        const int64_t visible = visible_keys(call, rows.begin + first + r) - key_begin;
         softmax_row<V>(state.scores + r * kDepthStride, visible < num_keys ? visible : num_keys, width, sums_size,
                        state.sums + (first + r) * sums_size, state.max + first + r, state.total + first + r);
       }
@@ -145,16 +147,27 @@ void end_rows(const AttentionRows& call, Range rows, const AttentionState<V>& st
   }
 }
 
-inline __attribute__((always_inline)) float widen(float value) { return value; }
-inline __attribute__((always_inline)) float widen(BFloat16 value) {
-  return __builtin_bit_cast(float, static_cast<uint32_t>(value.bits) << 16);
+/// to[0 .. count) = from[0 .. count) as float32.
+template <class V>
+inline void copy_widened(const float* from, int64_t count, float* to) {
+  int64_t i = 0;
+  for (; i + V::kLanes <= count; i += V::kLanes) V::store(to + i, V::load(from + i));
+  for (; i < count; ++i) to[i] = from[i];
+}
+template <class V>
+inline void copy_widened(const BFloat16* from, int64_t count, float* to) {
+  int64_t i = 0;
+  for (; i + V::kLanes <= count; i += V::kLanes) V::store(to + i, V::load_bfloat16(from + i));
+  for (; i < count; ++i) to[i] = __builtin_bit_cast(float, static_cast<uint32_t>(from[i].bits) << 16);
 }
 
 /// Brings a key group of the paged cache into panels; columns beyond its keys are zero.
 template <class V, class T>
 void load_group(const PagedKeys& paged, int64_t head_dim, int64_t key_begin, int64_t num_keys, float* keys, float* values) {
   constexpr int64_t kWidth = 2 * V::kLanes;
-  const int64_t width = round_to_panel<V>(num_keys);
+  if (num_keys % kWidth != 0) {
+    std::memset(keys + num_keys / kWidth * kWidth * head_dim, 0, static_cast<size_t>(kWidth * head_dim) * sizeof(float));
+  }
   for (int64_t j = 0; j < num_keys;) {
     const int64_t offset = (key_begin + j) % paged.block_size;
     int64_t run = paged.block_size - offset;
@@ -163,43 +176,18 @@ void load_group(const PagedKeys& paged, int64_t head_dim, int64_t key_begin, int
     const T* block =
         static_cast<const T*>(paged.blocks) + paged.block_table[(key_begin + j) / paged.block_size] * paged.block_stride;
     float* to = keys + j / kWidth * kWidth * head_dim + j % kWidth;
-    for (int64_t d = 0; d < head_dim; ++d, to += kWidth) {
-      const T* from = block + d * paged.block_size + offset;
-      for (int64_t i = 0; i < run; ++i) to[i] = widen(from[i]);
-    }
+    for (int64_t d = 0; d < head_dim; ++d, to += kWidth) copy_widened<V>(block + d * paged.block_size + offset, run, to);
     for (int64_t i = 0; i < run; ++i) {
       const T* from = block + paged.value_offset + (offset + i) * head_dim;
       for (int64_t d = 0; d < head_dim; d += kWidth) {
-        const int64_t count = head_dim - d < kWidth ? head_dim - d : kWidth;
         float* value = values + d * kKeyGroup + (j + i) * kWidth;
-        for (int64_t c = 0; c < count; ++c) value[c] = widen(from[d + c]);
+        const int64_t count = head_dim - d < kWidth ? head_dim - d : kWidth;
+        copy_widened<V>(from + d, count, value);
         for (int64_t c = count; c < kWidth; ++c) value[c] = 0.0F;
       }
     }
     j += run;
   }
-  for (int64_t j = num_keys; j < width; ++j) {
-    float* to = keys + j / kWidth * kWidth * head_dim + j % kWidth;
-    for (int64_t d = 0; d < head_dim; ++d) to[d * kWidth] = 0.0F;
-  }
-}
-
-template <class V>
-void paged_attention(const AttentionRows& call, Range rows, const PagedKeys& paged, float* scratch) {
-  const AttentionState<V> state(scratch, call.head_dim);
-  begin_rows<V>(call, rows, state);
-  const int64_t last_token = (rows.end - 1) / call.group_size;
-  const int64_t visible = call.is_causal ? call.num_keys - (call.num_tokens - 1 - last_token) : call.num_keys;
-  for (int64_t key = 0; key < visible; key += kKeyGroup) {
-    const int64_t num_keys = visible - key < kKeyGroup ? visible - key : kKeyGroup;
-    if (paged.dtype == DType::kBFloat16) {
-      load_group<V, BFloat16>(paged, call.head_dim, key, num_keys, state.keys, state.values);
-    } else {
-      load_group<V, float>(paged, call.head_dim, key, num_keys, state.keys, state.values);
-    }
-    attend_group<V>(call, rows, state, state.keys, state.values, key, num_keys);
-  }
-  end_rows<V>(call, rows, state);
 }
 
 template <class V>

@@ -2,6 +2,7 @@
 
 #include "backend/cpu/simd/attention.h"
 #include "backend/cpu/simd/linear.h"
+#include "backend/cpu/simd/thin_attention.h"
 
 namespace sensorium::simd {
 

@@ -90,10 +90,24 @@ inline void multiply(Unit& unit, const uint16_t* left, int64_t left_stride, cons
   if constexpr (kTwoRows) unit.template store<3>(second + kTileSize, stride_bytes);
 }
 
-/// All rows of a task times one panel's depth block.
+/// Products on a tile unit.
 template <class Unit>
-void multiply_panel(Unit& unit, const uint16_t* packed_x, Range rows, int64_t depth_tiles, int64_t block, const uint16_t* right,
-                    float* sums) {
+class TileProduct {
+ public:
+  /// Few rows read each panel once from end to end; more keep a depth block of theirs in the second-level cache.
+  static constexpr int64_t kMaxStreamingRows = 2 * kTileSize;
+
+  /// All rows of a task times one panel's depth block: sums [rows][kTilePanelWidth] (+)= packed_x x right.
+  void multiply_panel(const uint16_t* packed_x, Range rows, int64_t depth_tiles, int64_t block, const uint16_t* right,
+                      float* sums);
+
+ private:
+  Unit unit_;
+};
+
+template <class Unit>
+void TileProduct<Unit>::multiply_panel(const uint16_t* packed_x, Range rows, int64_t depth_tiles, int64_t block,
+                                       const uint16_t* right, float* sums) {
   const int64_t first_tile = block * kDepthTiles;
   const int64_t count = depth_tiles - first_tile < kDepthTiles ? depth_tiles - first_tile : kDepthTiles;
   for (int64_t r = 0; r < rows.size(); r += 2 * kTileSize) {
@@ -103,20 +117,20 @@ void multiply_panel(Unit& unit, const uint16_t* packed_x, Range rows, int64_t de
     float* to = sums + r * kTilePanelWidth;
     constexpr int64_t kRightStride = 2 * kTileElements;
     if (left_rows <= kTileSize) {
-      unit.configure(left_rows, kTileSize);
-      multiply<Unit, false, true>(unit, left, 0, right, kRightStride, count, to, kTilePanelWidth, block == 0);
+      unit_.configure(left_rows, kTileSize);
+      multiply<Unit, false, true>(unit_, left, 0, right, kRightStride, count, to, kTilePanelWidth, block == 0);
     } else {
-      unit.configure(kTileSize, left_rows < 2 * kTileSize ? left_rows - kTileSize : kTileSize);
+      unit_.configure(kTileSize, left_rows < 2 * kTileSize ? left_rows - kTileSize : kTileSize);
       if (r == 0) {
-        multiply<Unit, true, true>(unit, left, left_stride, right, kRightStride, count, to, kTilePanelWidth, block == 0);
+        multiply<Unit, true, true>(unit_, left, left_stride, right, kRightStride, count, to, kTilePanelWidth, block == 0);
       } else {
-        multiply<Unit, true, false>(unit, left, left_stride, right, kRightStride, count, to, kTilePanelWidth, block == 0);
+        multiply<Unit, true, false>(unit_, left, left_stride, right, kRightStride, count, to, kTilePanelWidth, block == 0);
       }
     }
   }
 }
 
-template <class Unit, class V>
+template <class Product, class V>
 void linear(const LinearCall& call, const uint16_t* packed_x, Range rows, Range units, float* scratch) {
   const int64_t panels_of_unit = call.is_gated ? 2 : 1;
   const int64_t depth_tiles = num_depth_tiles(call.in_features);
@@ -126,17 +140,17 @@ void linear(const LinearCall& call, const uint16_t* packed_x, Range rows, Range 
   const int64_t num_panels = units.size() * panels_of_unit;
   const uint16_t* panels = static_cast<const uint16_t*>(call.panels) + units.begin * panels_of_unit * panel_stride;
   {
-    Unit unit;
-    // Few rows read each panel once from end to end; many keep a depth block of theirs in the second-level cache.
-    const bool is_thin = rows.size() <= 2 * kTileSize;
-    const int64_t outer = is_thin ? num_panels : num_blocks;
-    const int64_t inner = is_thin ? num_blocks : num_panels;
+    Product product;
+    const bool is_streaming = rows.size() <= Product::kMaxStreamingRows;
+    const int64_t outer = is_streaming ? num_panels : num_blocks;
+    const int64_t inner = is_streaming ? num_blocks : num_panels;
     for (int64_t i = 0; i < outer; ++i) {
       for (int64_t j = 0; j < inner; ++j) {
-        const int64_t panel = is_thin ? i : j;
-        const int64_t block = is_thin ? j : i;
-        multiply_panel(unit, packed_x, rows, depth_tiles, block,
-                       panels + panel * panel_stride + block * kDepthTiles * 2 * kTileElements, scratch + panel * sums_stride);
+        const int64_t panel = is_streaming ? i : j;
+        const int64_t block = is_streaming ? j : i;
+        product.multiply_panel(packed_x, rows, depth_tiles, block,
+                               panels + panel * panel_stride + block * kDepthTiles * 2 * kTileElements,
+                               scratch + panel * sums_stride);
       }
     }
   }
