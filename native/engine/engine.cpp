@@ -39,6 +39,8 @@ struct Engine::Impl {
   void apply_aborts(Events& events);
   void step(std::unique_lock<std::mutex>& lock, Events& events);
   void encode(Schedule& schedule, std::unique_lock<std::mutex>& lock, Events& events);
+  void run_encoder(const EncoderJob& job, Schedule& schedule, std::unique_lock<std::mutex>& lock, Events& events);
+  void compute(const StepBatch& batch, std::unique_lock<std::mutex>& lock, Events& events);
 
   const EngineOptions options;
   const EventSink sink;
@@ -101,38 +103,57 @@ void Engine::Impl::apply_aborts(Events& events) {
 void Engine::Impl::step(std::unique_lock<std::mutex>& lock, Events& events) {
   has_scratch = true;
   Schedule schedule = state.schedule();
+  if (schedule.sequences.empty()) throw Error(ErrorCode::kInternal, "no sequence could be scheduled");
   encode(schedule, lock, events);
   if (is_stopping) return;
-  if (schedule.sequences.empty() && events.empty()) throw Error(ErrorCode::kInternal, "no sequence could be scheduled");
-  for (const StepBatch& batch : runner.prepare(schedule.sequences, state.encoder_cache())) {
-    lock.unlock();
-    const std::vector<Outcome> outcomes = runner.run(batch);
-    lock.lock();
-    for (const Outcome& outcome : outcomes) state.commit(outcome, runner.kv_cache(), events);
-  }
+  for (const StepBatch& batch : runner.prepare(schedule.sequences, state.encoder_cache())) compute(batch, lock, events);
 }
 
 void Engine::Impl::encode(Schedule& schedule, std::unique_lock<std::mutex>& lock, Events& events) {
   for (const EncoderJob& job : schedule.encoder_jobs) {
+    // Encoders take long: what was aborted meanwhile is not encoded. Reserved entries go with their last sequence.
+    apply_aborts(events);
     if (is_stopping) return;
-    if (!state.encoder_cache().is_reserved(job.key)) continue;
-    Tensor rows;
-    std::optional<Failure> failure;
-    lock.unlock();
-    const Clock::time_point start = Clock::now();
-    try {
-      rows = runner.encode(job);
-    } catch (...) {
-      failure = current_failure();
-    }
-    const std::chrono::duration<double, std::milli> duration = Clock::now() - start;
-    lock.lock();
-    if (failure) {
-      state.fail_encoded(job, *failure, schedule, events);
-    } else {
-      state.store_encoded(job, std::move(rows), duration.count(), schedule);
-    }
+    if (state.encoder_cache().is_reserved(job.key)) run_encoder(job, schedule, lock, events);
   }
+  if (!schedule.encoder_jobs.empty()) apply_aborts(events);
+  std::erase_if(schedule.sequences, [](const ScheduledSequence& entry) { return !entry.sequence->is_running; });
+}
+
+void Engine::Impl::run_encoder(const EncoderJob& job, Schedule& schedule, std::unique_lock<std::mutex>& lock, Events& events) {
+  Tensor rows;
+  std::optional<Failure> failure;
+  lock.unlock();
+  const Clock::time_point start = Clock::now();
+  try {
+    rows = runner.encode(job);
+  } catch (...) {
+    failure = current_failure();
+  }
+  const std::chrono::duration<double, std::milli> duration = Clock::now() - start;
+  lock.lock();
+  if (failure) {
+    state.fail_encoded(job, *failure, schedule, events);
+  } else {
+    state.store_encoded(job, std::move(rows), duration.count(), schedule);
+  }
+}
+
+void Engine::Impl::compute(const StepBatch& batch, std::unique_lock<std::mutex>& lock, Events& events) {
+  lock.unlock();
+  const std::vector<Outcome> outcomes = runner.run(batch);
+  lock.lock();
+  const auto scheduled = batch.scheduled();
+  if (outcomes.front().failure && scheduled.size() > 1) {
+    // Whose fault it was shows when each runs alone; keys are written to the same slots again.
+    for (size_t i = 0; i < scheduled.size(); ++i) {
+      for (const StepBatch& single : runner.prepare(scheduled.subspan(i, 1), state.encoder_cache())) {
+        compute(single, lock, events);
+      }
+    }
+    return;
+  }
+  for (const Outcome& outcome : outcomes) state.commit(outcome, runner.kv_cache(), events);
 }
 
 Engine::Engine(std::unique_ptr<Backend> backend, std::unique_ptr<Model> model, const EngineOptions& options, EventSink sink)

@@ -64,7 +64,7 @@ struct SequenceEvent {
   std::string error_message;             ///< with kError
   ErrorCode error_code = ErrorCode::kInternal;
   int32_t num_cached_tokens = 0;  ///< prompt tokens taken from the prefix cache
-  int32_t num_cached_media = 0;   ///< media items taken from the encoder cache
+  int32_t num_cached_media = 0;   ///< media items that were not encoded for this request
   RequestTimings timings;         ///< filled with finish_reason
 };
 
@@ -80,7 +80,7 @@ struct EngineStats {
 struct EngineOptions {
   int32_t max_num_seqs = 16;
   int32_t max_num_batched_tokens = 2048;
-  int32_t max_model_len = 4096;
+  int32_t max_model_len = 4096;  ///< tokens of prompt and answer; no more than the KV cache holds either way
   int32_t block_size = 16;
   int64_t num_blocks = 0;  ///< decided by the caller from bytes
   size_t encoder_cache_bytes = 256u << 20;

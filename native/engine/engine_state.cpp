@@ -123,12 +123,10 @@ void EngineState::store_encoded(const EncoderJob& job, Tensor rows, double encod
   }
 }
 
-void EngineState::fail_encoded(const EncoderJob& job, const Failure& failure, Schedule& schedule, Events& events) {
-  std::erase_if(schedule.sequences, [&](const ScheduledSequence& entry) {
-    if (!needs_media(*entry.sequence, job.key)) return false;
-    finish(*entry.sequence, FinishReason::kError, failure, true, events);
-    return true;
-  });
+void EngineState::fail_encoded(const EncoderJob& job, const Failure& failure, const Schedule& schedule, Events& events) {
+  for (const ScheduledSequence& entry : schedule.sequences) {
+    if (needs_media(*entry.sequence, job.key)) finish(*entry.sequence, FinishReason::kError, failure, true, events);
+  }
 }
 
 void EngineState::commit(const Outcome& outcome, KvCache& kv_cache, Events& events) {

@@ -27,8 +27,8 @@ class EngineState {
   Schedule schedule();
   /// Stores the rows of a job; `encode_ms` counts for the requests that wait for them.
   void store_encoded(const EncoderJob& job, Tensor rows, double encode_ms, const Schedule& schedule);
-  /// Ends the sequences that need the rows and takes them out of the schedule.
-  void fail_encoded(const EncoderJob& job, const Failure& failure, Schedule& schedule, Events& events);
+  /// Ends the sequences that need the rows; is_running tells which.
+  void fail_encoded(const EncoderJob& job, const Failure& failure, const Schedule& schedule, Events& events);
   /// Takes over what a step computed.
   void commit(const Outcome& outcome, KvCache& kv_cache, Events& events);
 

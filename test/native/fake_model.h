@@ -90,8 +90,8 @@ struct FakeBackend : Backend {
 /// What tests count, outliving the model.
 struct Counters {
   std::atomic<int> num_encoded = 0, num_forwards = 0, num_computed_tokens = 0, max_batch_tokens = 0;
-  /// Holds forward passes back while locked by a test; num_arrived counts those that came to it.
-  std::mutex gate;
+  /// Hold forward passes and encoders back while locked by a test; num_arrived counts forward passes that came to it.
+  std::mutex gate, encoder_gate;
   std::atomic<int> num_arrived = 0;
 };
 
@@ -152,6 +152,7 @@ struct FakeModel : Model {
       return Tensor::from({media.embeddings.data(), DType::kFloat32, media.embeddings.shape()});
     }
     counters->num_encoded++;
+    const std::lock_guard lock(counters->encoder_gate);
     if (media.features.data()[0] < 0) throw Error(ErrorCode::kInvalidMedia, "the fake encoder refuses this item");
     return encoder_rows(media);
   }

@@ -146,23 +146,53 @@ TEST(destroying_the_engine_aborts_everything) {
   }
 }
 
-TEST(a_failing_forward_pass_ends_its_batch_and_the_engine_lives_on) {
-  Harness harness(small_options());
-  EngineRequest bad = text_request(1, tokens(14), 5);
+TEST(a_failing_forward_pass_ends_the_request_at_fault_and_the_engine_lives_on) {
+  EngineOptions options = small_options();
+  options.max_num_batched_tokens = 64;
+  Harness harness(options);
+  EngineRequest bad = text_request(2, tokens(14), 5);
   bad.sampling.n = 2;
   bad.prompt_ids[9] = fake::kThrowingId;
-  harness.engine->submit(bad);
+  const EngineRequest good = text_request(3, tokens(14, 33), 5);
+  {
+    const std::lock_guard gate(harness.counters->gate);
+    harness.engine->submit(text_request(1, tokens(5, 60), 3));
+    harness.engine->submit(bad);
+    harness.engine->submit(good);  // in one batch with it
+  }
   for (const int32_t index : {0, 1}) {
-    const Answer answer = harness.wait(1, index);
+    const Answer answer = harness.wait(2, index);
     CHECK(answer.last.finish_reason == FinishReason::kError);
     CHECK_EQ(answer.last.error_message, std::string("the fake model fails on this token"));
   }
+  CHECK(harness.wait(3).token_ids == fake::expected_tokens(good, 0, 64));
+  harness.wait(1);
   check_freed(harness);
   // Blocks that were being filled are not in the prefix cache.
-  const EngineRequest good = text_request(2, tokens(14), 5);
-  const Answer answer = harness.run(good);
+  const EngineRequest next = text_request(4, tokens(14), 5);
+  const Answer answer = harness.run(next);
   CHECK_EQ(answer.last.num_cached_tokens, 0);
-  CHECK(answer.token_ids == fake::expected_tokens(good, 0, 64));
+  CHECK(answer.token_ids == fake::expected_tokens(next, 0, 64));
+}
+
+TEST(what_is_aborted_while_an_encoder_runs_is_not_encoded) {
+  EngineOptions options = small_options();
+  options.max_num_batched_tokens = 64;
+  Harness harness(options);
+  EngineRequest request = text_request(1, tokens(5), 5);
+  for (const char* key : {"a", "b", "c"}) append_media(request, key, 4, 2.0F);
+  {
+    const std::lock_guard gate(harness.counters->encoder_gate);
+    harness.engine->submit(request);
+    while (harness.counters->num_encoded == 0) std::this_thread::yield();
+    harness.engine->abort(1);
+  }
+  const Answer answer = harness.wait(1);
+  CHECK(answer.last.finish_reason == FinishReason::kAborted);
+  CHECK(answer.token_ids.empty());
+  CHECK_EQ(harness.counters->num_encoded.load(), 1);
+  CHECK_EQ(harness.counters->num_forwards.load(), 0);
+  check_freed(harness);
 }
 
 TEST(logits_that_are_not_finite_end_one_request) {
