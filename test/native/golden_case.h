@@ -8,6 +8,8 @@
 
 #include "core/media_input.h"
 #include "golden_tensors.h"
+#include "media/patchify.h"
+#include "png_reader.h"
 
 /// Cases of the golden families: inputs as the reference's processors made them, and what the reference computed.
 namespace golden {
@@ -32,11 +34,12 @@ inline PlaceholderIds read_placeholder_ids(const std::filesystem::path& model_fo
 struct CaseItem {
   sensorium::MediaItem item;
   std::string embeds_name;    ///< golden tensor of its encoder rows
-  bool has_features = false;  ///< all rows of the processor's output are stored
+  bool has_features = false;  ///< all rows of the processor's output are stored, or were made from the pictures
 };
 
 struct Case {
   std::string name;
+  std::filesystem::path folder;
   sensorium::Json expected;
   sensorium::Json request;
   Tensors tensors;
@@ -112,10 +115,52 @@ class ItemBuilder {
       const std::vector<float> values = case_.tensors.get<float>(pixels);
       const int64_t cols = case_.tensors.shape(pixels)[1], rows = int64_t{media->grid_t} * media->grid_h * media->grid_w;
       media->features = to_tensor(values.data() + first_row * cols, {rows, cols});
+    } else {
+      media->features = patches_of(picture_files(is_video, index), *media);
+      item.has_features = !media->features.empty();
     }
     item.item = {kind + std::to_string(index), media, std::move(runs), false};
     item.embeds_name = kind + "_embeds." + std::to_string(index);
     return item;
+  }
+
+  /// Names of the item's pictures: the k-th image of the request, or the frames of the k-th video.
+  std::vector<std::string> picture_files(bool is_video, size_t index) const {
+    if (is_video) {
+      const sensorium::Json& video = case_.expected.find("videos")->as_array()[index];
+      if (const sensorium::Json* decoded = video.find("decoded_frames_used")) return texts(*decoded);
+    }
+    size_t num_seen = 0;
+    for (const sensorium::Json& message : case_.request.find("messages")->as_array()) {
+      if (!message.find("content")->is_array()) continue;
+      for (const sensorium::Json& part : message.find("content")->as_array()) {
+        const sensorium::Json* source = part.find(is_video ? "video_url" : "image_url");
+        if (source == nullptr || num_seen++ != index) continue;
+        return is_video ? texts(*source->find("frames")) : std::vector<std::string>{source->get_string("url", "")};
+      }
+    }
+    return {};
+  }
+
+  static std::vector<std::string> texts(const sensorium::Json& list) {
+    std::vector<std::string> result;
+    for (const sensorium::Json& text : list.as_array()) result.push_back(text.as_string());
+    return result;
+  }
+
+  /// Patches of the pictures at the size of the grid; empty where a picture is none that read_png() reads.
+  sensorium::Tensor patches_of(const std::vector<std::string>& files, const sensorium::ProcessedMedia& media) const {
+    std::vector<RgbPicture> pictures;
+    for (const std::string& file : files) {
+      std::optional<RgbPicture> picture = read_png(case_.folder / file.substr(file.find(':') + 1));
+      if (!picture) return {};
+      pictures.push_back(std::move(*picture));
+    }
+    std::vector<sensorium::RgbView> views;
+    for (const RgbPicture& picture : pictures) views.push_back({picture.pixels.data(), picture.width, picture.height});
+    const sensorium::PatchOptions options;
+    const sensorium::ImageSize size{media.grid_h * options.patch_size, media.grid_w * options.patch_size};
+    return sensorium::patchify(views, size, options, media.modality).features;
   }
 
   /// The reference keeps [bins, frames]; encoders read time-major rows.
@@ -144,6 +189,7 @@ class ItemBuilder {
 
 inline Case load_case(const std::filesystem::path& folder, const PlaceholderIds& ids) {
   Case loaded{folder.filename().string(),
+              folder,
               sensorium::Json::parse_file((folder / "expected.json").string()),
               sensorium::Json::parse_file((folder / "request.json").string()),
               Tensors(folder / "expected.safetensors"),

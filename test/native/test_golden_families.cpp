@@ -48,7 +48,7 @@ Worst compare(std::span<const float> found, std::span<const float> expected, siz
 /// What a family's cases came to on one table.
 struct Summary {
   int num_cases = 0;
-  int num_unfed_items = 0;  ///< media whose input rows are stored in part only
+  int num_unfed_items = 0;  ///< media whose input rows are neither stored nor made from a PNG
   Worst embeds, hidden, logits;
 };
 
@@ -116,7 +116,7 @@ class CaseRunner {
     return golden_.name + " on " + std::string(backend_.name()) + ": " + what;
   }
 
-  /// Encodes the item and compares; where the reference stored only some input rows, its own encoder rows go on.
+  /// Encodes the item and compares; where its input is not known, the reference's encoder rows go on.
   void add_media(const golden::CaseItem& item) {
     std::vector<float> rows = golden_.tensors.get<float>(item.embeds_name);
     const auto width = static_cast<size_t>(model_.info().embedding_width);
@@ -263,7 +263,7 @@ void print(const std::string& family, const Backend& backend, const Summary& sum
               summary.hidden.difference, summary.logits.difference,
               std::min({summary.embeds.cosine, summary.hidden.cosine, summary.logits.cosine}));
   if (summary.num_unfed_items == 0) return;
-  std::printf("       %d media items skip the encoder: the reference stored only some of their input rows\n",
+  std::printf("       %d media items skip the encoder: only some of their input rows are stored, and no PNG\n",
               summary.num_unfed_items);
 }
 
