@@ -101,16 +101,18 @@ void EngineSession::deliver(Napi::Env env, Napi::Function on_events, EngineSessi
   const std::unique_ptr<Message> owned(message);
   if (env == nullptr) return;
   const std::shared_ptr<EngineSession> keep = session->shared_from_this();
-  if (auto* events = std::get_if<Events>(message)) {
-    session->on_events(env, *events, on_events);
-  } else if (const auto* progress = std::get_if<Progress>(message)) {
-    session->on_progress_.Call({Napi::Number::New(env, static_cast<double>(progress->done_bytes)),
-                                Napi::Number::New(env, static_cast<double>(progress->total_bytes))});
-  } else if (auto* loaded = std::get_if<Loaded>(message)) {
-    session->on_loaded(env, *loaded);
-  } else {
-    session->on_closed();
-  }
+  guarded(env, [&] {
+    if (const auto* events = std::get_if<Events>(message)) {
+      session->on_events(env, *events, on_events);
+    } else if (const auto* progress = std::get_if<Progress>(message)) {
+      session->on_progress_.Call({Napi::Number::New(env, static_cast<double>(progress->done_bytes)),
+                                  Napi::Number::New(env, static_cast<double>(progress->total_bytes))});
+    } else if (auto* loaded = std::get_if<Loaded>(message)) {
+      session->on_loaded(env, *loaded);
+    } else {
+      session->on_closed();
+    }
+  });
 }
 
 void EngineSession::on_events(Napi::Env env, const Events& events, const Napi::Function& callback) {
