@@ -5,7 +5,7 @@ import { readImageHeader, sharpOptions, type ImageHeader } from './image.js';
 import type { VideoSettings } from './media-settings.js';
 import type { DecodedVideo } from './types.js';
 import { checkedDecodedBytes, chooseFrames } from './video-limits.js';
-import type { SamplingDefaults } from './video-sampling.js';
+import type { VideoSampling } from '../processors/types.js';
 
 /** What browsers show a frame for that names no delay. */
 const DEFAULT_DELAY_MS = 100;
@@ -14,7 +14,7 @@ const DEFAULT_DELAY_MS = 100;
 export async function decodeAnimation(
   bytes: Uint8Array,
   settings: VideoSettings,
-  defaults: SamplingDefaults,
+  defaults: VideoSampling,
   context: DecodeContext,
 ): Promise<DecodedVideo> {
   const header = await readImageHeader(bytes, context.policy);

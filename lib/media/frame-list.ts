@@ -6,7 +6,7 @@ import { Limiter } from './limiter.js';
 import type { VideoSettings } from './media-settings.js';
 import type { DecodedImage, DecodedVideo } from './types.js';
 import { checkedDecodedBytes } from './video-limits.js';
-import type { SamplingDefaults } from './video-sampling.js';
+import type { VideoSampling } from '../processors/types.js';
 
 const MAX_CONCURRENT_FRAMES = 4;
 
@@ -21,7 +21,7 @@ export async function decodeFrameList(
   pictures: FramePicture[],
   fps: number | undefined,
   settings: VideoSettings,
-  defaults: SamplingDefaults,
+  defaults: VideoSampling,
   context: DecodeContext,
 ): Promise<DecodedVideo> {
   if (pictures.length === 0) throw invalidMedia('video', 'has no frames');

@@ -1,14 +1,15 @@
 import { tooLarge } from './failure.js';
 import type { VideoSettings } from './media-settings.js';
 import type { MediaPolicy } from './types.js';
-import { sampleFrames, type SamplingDefaults } from './video-sampling.js';
+import type { VideoSampling } from '../processors/types.js';
+import { sampleFrames } from './video-sampling.js';
 
 /** Sampled indices, held to the policy's frame cap. */
 export function chooseFrames(
   total: number,
   fps: number,
   settings: VideoSettings,
-  defaults: SamplingDefaults,
+  defaults: VideoSampling,
   policy: MediaPolicy,
 ): number[] {
   const indices = sampleFrames(total, fps, settings, defaults);

@@ -1,13 +1,5 @@
+import type { VideoSampling } from '../processors/types.js';
 import type { VideoSettings } from './media-settings.js';
-
-/** A processor's own sampling, used where a request is silent. */
-export interface SamplingDefaults {
-  fps: number;
-  minFrames: number;
-  maxFrames: number;
-  /** Frame counts are multiples of this. */
-  frameFactor: number;
-}
 
 /** Half-even, as numpy rounds. */
 function roundHalfEven(value: number): number {
@@ -29,26 +21,44 @@ function spread(count: number, total: number, round: (value: number) => number):
 }
 
 /**
+ * The frame shown in the middle of each stretch of 1 / fps seconds; a middle between two frames takes the earlier one.
+ * At most one index a frame.
+ */
+function constantRate(total: number, sourceFps: number, fps: number): number[] {
+  const framesPerStretch = sourceFps / fps;
+  const numStretches = Math.max(1, Math.round(total / framesPerStretch));
+  if (numStretches >= total) return spread(total, total, Math.round);
+  return Array.from({ length: numStretches }, (_, i) =>
+    clamp(Math.ceil((i + 0.5) * framesPerStretch) - 1, 0, total - 1),
+  );
+}
+
+/**
  * Indices of the frames to keep of `total` at `sourceFps`, ascending.
- * `num_frames` spreads that many evenly (`fps` then only lowers it); otherwise the count follows from `fps`, clamped to
- * [minFrames, maxFrames, total] and floored to a multiple of the frame factor.
+ * `num_frames` spreads that many evenly (`fps` then only lowers it). Otherwise the count follows from `fps`, held to
+ * [minFrames, maxFrames, total]: at a constant rate, or spread over the clip in a multiple of the frame factor.
  */
 export function sampleFrames(
   total: number,
   sourceFps: number,
   settings: VideoSettings,
-  defaults: SamplingDefaults,
+  defaults: VideoSampling,
 ): number[] {
-  if (settings.numFrames === 'all') return Array.from({ length: total }, (_, i) => i);
+  if (settings.numFrames === 'all') return spread(total, total, Math.round);
+  const fps = settings.fps ?? defaults.fps;
   if (settings.numFrames !== undefined) {
-    const byRate = settings.fps === undefined ? total : Math.floor((total / sourceFps) * settings.fps);
-    const count = Math.max(1, Math.min(settings.numFrames, total, byRate));
-    return spread(count, total, Math.floor);
+    const byRate = settings.fps === undefined ? total : Math.floor((total / sourceFps) * fps);
+    return spread(Math.max(1, Math.min(settings.numFrames, total, byRate)), total, Math.floor);
   }
   const { frameFactor } = defaults;
-  const fps = settings.fps ?? defaults.fps;
   const most = settings.maxFrames ?? defaults.maxFrames;
   const least = Math.min(settings.minFrames ?? defaults.minFrames, most);
+  if (defaults.isConstantRate) {
+    const indices = constantRate(total, sourceFps, fps);
+    const count = Math.min(clamp(indices.length, least, most), total);
+    if (count > indices.length) return spread(count, total, roundHalfEven);
+    return spread(count, indices.length, roundHalfEven).map((i) => indices[i] as number);
+  }
   const wanted = Math.min(clamp((total / sourceFps) * fps, least, most), total);
   // A clip shorter than the factor keeps what it has; the processor repeats its last frame.
   const count = Math.max(Math.floor(wanted / frameFactor) * frameFactor, Math.min(total, frameFactor));

@@ -9,7 +9,7 @@ import { PpmFrames } from './ppm-frames.js';
 import { sniffFormat, type MediaFormat } from './sniff.js';
 import type { DecodedVideo, MediaPolicy } from './types.js';
 import { checkedDecodedBytes, chooseFrames } from './video-limits.js';
-import type { SamplingDefaults } from './video-sampling.js';
+import type { VideoSampling } from '../processors/types.js';
 
 /** Exact chroma upsampling and rounding, so that frames do not depend on the CPU. */
 const SCALER_FLAGS = 'accurate_rnd+full_chroma_int+bitexact';
@@ -21,7 +21,7 @@ const SCALER_FLAGS = 'accurate_rnd+full_chroma_int+bitexact';
 export async function decodeVideo(
   bytes: Uint8Array,
   settings: VideoSettings,
-  defaults: SamplingDefaults,
+  defaults: VideoSampling,
   context: DecodeContext,
 ): Promise<DecodedVideo> {
   if (bytes.length === 0) throw invalidMedia('video', 'is empty');
@@ -36,7 +36,7 @@ async function decodeFile(
   path: string,
   format: MediaFormat,
   settings: VideoSettings,
-  defaults: SamplingDefaults,
+  defaults: VideoSampling,
   context: DecodeContext,
 ): Promise<DecodedVideo> {
   const { video, audio } = await probe(path, format, 'video', context);

@@ -40,6 +40,21 @@ export interface ExpandedPrompt {
   numTokensByModality: Record<Modality, number>;
 }
 
+/** How a processor picks the frames of a clip. */
+export interface VideoSampling {
+  /** Frames per second to look at. */
+  fps: number;
+  minFrames: number;
+  maxFrames: number;
+  /** Frame counts are multiples of this. */
+  frameFactor: number;
+  /**
+   * Whether frames are the middles of stretches of 1 / fps seconds, as a conversion to a constant rate gives them
+   * (checkpoints that state their own rate); else they are spread from the first frame to the last.
+   */
+  isConstantRate?: boolean | undefined;
+}
+
 /** One model family's media rules. Built from the checkpoint's folder; holds no request state. */
 export interface Processor {
   readonly family: string;
@@ -47,8 +62,8 @@ export interface Processor {
   readonly placeholders: Partial<Record<Modality, PlaceholderTokens>>;
   /** Rate that audio must be resampled to. */
   readonly samplingRate: number;
-  /** Default sampling of videos, before request options: fps, min and max frames, and the frame-count multiple. */
-  readonly videoSampling: { fps: number; minFrames: number; maxFrames: number; frameFactor: number };
+  /** Default sampling of videos, before request options. */
+  readonly videoSampling: VideoSampling;
   /** Decoded media to encoder input, on worker threads. `options`: merged mm_processor_kwargs and part options. */
   process(media: DecodedMedia, options: Record<string, unknown>): Promise<ProcessedItem>;
   /**

@@ -3,7 +3,7 @@ import type { DecodedImage, DecodedVideo } from '../media/types.js';
 import type { NativeAddon, NativeMedia, NativePatchOptions } from '../native/addon.js';
 import { invalidFile, numberAt, objectAt, type JsonObject } from './checkpoint-files.js';
 import { withNativeErrors } from './native-error.js';
-import type { ProcessedItem } from './types.js';
+import type { ProcessedItem, VideoSampling } from './types.js';
 
 const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073];
 const CLIP_STD = [0.26862954, 0.26130258, 0.27577711];
@@ -160,15 +160,14 @@ export async function processVideo(
   return { modality: 'video', media, numTokens, sizeBytes: media.sizeBytes, secondsPerGrid };
 }
 
-/** A video processor's own sampling. */
-export function readVideoSampling(
-  config: JsonObject,
-  frameFactor: number,
-): { fps: number; minFrames: number; maxFrames: number; frameFactor: number } {
+/** A video processor's own sampling; where the checkpoint states no rate, the family's. */
+export function readVideoSampling(config: JsonObject, frameFactor: number): VideoSampling {
+  const fps = numberAt(config, 'fps');
   return {
-    fps: numberAt(config, 'fps') ?? 2,
+    fps: fps ?? 2,
     minFrames: numberAt(config, 'min_frames') ?? 4,
     maxFrames: numberAt(config, 'max_frames') ?? 768,
     frameFactor,
+    isConstantRate: fps !== undefined,
   };
 }

@@ -26,6 +26,27 @@ describe('sampling by rate', () => {
   });
 });
 
+describe('sampling at a constant rate', () => {
+  const DEMO = { fps: 2, minFrames: 2, maxFrames: 8, frameFactor: 2, isConstantRate: true };
+  const sampleAt = (total: number, fps: number, settings: Partial<VideoSettings> = {}): number[] =>
+    sampleFrames(total, fps, { useAudioInVideo: false, ...settings }, DEMO);
+
+  test('takes the middle of each stretch, the earlier of two', () => {
+    assert.deepEqual(sampleAt(30, 10), [2, 7, 12, 17, 22, 27]);
+    assert.deepEqual(sampleAt(32, 8), [1, 5, 9, 13, 17, 21, 25, 29]);
+    assert.deepEqual(sampleAt(29, 10, { fps: 1 }), [4, 14, 24]);
+    assert.deepEqual(sampleAt(30, 29.97, { minFrames: 1 }), [7, 22]);
+  });
+
+  test('is thinned to the most and filled to the least', () => {
+    assert.deepEqual(sampleAt(60, 6, { maxFrames: 4 }), [1, 19, 40, 58]);
+    assert.equal(sampleAt(1000, 10).length, 8);
+    assert.deepEqual(sampleAt(5, 10), [0, 4]);
+    assert.deepEqual(sampleAt(1, 10), [0]);
+    assert.deepEqual(sampleAt(3, 1, { fps: 30 }), [0, 1, 2]);
+  });
+});
+
 describe('sampling by count', () => {
   test('spreads frames evenly, rounded down', () => {
     assert.deepEqual(sample(10, 5, { numFrames: 4 }), [0, 3, 6, 9]);

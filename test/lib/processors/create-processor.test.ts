@@ -34,7 +34,13 @@ describe('processors of checkpoints', () => {
     const demo = await createProcessor(join(REPOSITORY, 'models', 'demo'), addon);
     assert.equal(demo.family, 'qwen2_5_omni');
     assert.deepEqual(demo.modalities, ['image', 'video', 'audio']);
-    assert.deepEqual(demo.videoSampling, { fps: 2, minFrames: 2, maxFrames: 8, frameFactor: 2 });
+    assert.deepEqual(demo.videoSampling, {
+      fps: 2,
+      minFrames: 2,
+      maxFrames: 8,
+      frameFactor: 2,
+      isConstantRate: true,
+    });
   });
 
   test('text models take no media', async () => {

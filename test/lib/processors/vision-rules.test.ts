@@ -33,9 +33,15 @@ describe('config spellings', () => {
     assert.deepEqual([patchSize, temporalPatchSize, mergeSize, patch.filter], [14, 2, 2, 'bicubic']);
     assert.deepEqual(patch.mean, [0.48145466, 0.4578275, 0.40821073]);
     assert.equal(patch.rescaleFactor, 1 / 255);
-    assert.deepEqual(readVideoSampling({}, 2), { fps: 2, minFrames: 4, maxFrames: 768, frameFactor: 2 });
+    assert.deepEqual(readVideoSampling({}, 2), {
+      fps: 2,
+      minFrames: 4,
+      maxFrames: 768,
+      frameFactor: 2,
+      isConstantRate: false,
+    });
     const own = readVideoSampling({ fps: 1, min_frames: 2, max_frames: 8 }, 2);
-    assert.deepEqual(own, { fps: 1, minFrames: 2, maxFrames: 8, frameFactor: 2 });
+    assert.deepEqual(own, { fps: 1, minFrames: 2, maxFrames: 8, frameFactor: 2, isConstantRate: true });
   });
 
   test('nonsense is an invalid checkpoint that names the file', () => {
