@@ -16,6 +16,9 @@ export interface DetokenizeRequest {
   tokens: number[];
 }
 
+/** Token ids that one /detokenize call may hold. */
+const MAX_DETOKENIZED = 2 ** 18;
+
 const { model, cache_salt } = streamProperties;
 
 const checkTokenize = bodyChecker<
@@ -29,7 +32,7 @@ const checkTokenize = bodyChecker<
 });
 
 const checkDetokenize = bodyChecker<{ model?: string; tokens: unknown[] }>(
-  { model, tokens: { type: 'array' } },
+  { model, tokens: { type: 'array', maxItems: MAX_DETOKENIZED } },
   ['tokens'],
 );
 
