@@ -74,7 +74,7 @@ export class LLM {
 
   /** Renders, fetches, preprocesses and queues. Rejects before the first token for everything that is the request's fault. */
   submitChat(messages: ChatMessage[], options: ChatOptions & SubmitOptions = {}): Promise<RunningRequest> {
-    return this.track(options, () => this.model.pipeline.submitChat(messages, options));
+    return this.begin(() => this.watch(options, this.model.pipeline.submitChat(messages, options)));
   }
 
   /** A text or token-id prompt with one placeholder per media part. */
@@ -83,7 +83,7 @@ export class LLM {
     media: MediaPart[] = [],
     options: MediaOptions & SubmitOptions = {},
   ): Promise<RunningRequest> {
-    return this.track(options, () => this.model.pipeline.submitPrompt(prompt, media, options));
+    return this.begin(() => this.watch(options, this.model.pipeline.submitPrompt(prompt, media, options)));
   }
 
   /** The token ids a chat request would run with, placeholders expanded. */
@@ -98,6 +98,14 @@ export class LLM {
   /** Ids of a text; control tokens that it spells are recognised. */
   tokenize(text: string, options: { addSpecialTokens?: boolean | undefined } = {}): number[] {
     return this.model.tokenizer.encode(text, { addSpecialTokens: options.addSpecialTokens ?? true });
+  }
+
+  /** As `tokenize`, in slices between which the event loop runs: for texts of unknown length. */
+  tokenizeInSlices(
+    text: string,
+    options: { addSpecialTokens?: boolean | undefined } = {},
+  ): Promise<number[]> {
+    return this.model.tokenizer.encodeInSlices(text, { addSpecialTokens: options.addSpecialTokens ?? true });
   }
 
   detokenize(tokenIds: number[], options: { skipSpecialTokens?: boolean | undefined } = {}): string {
@@ -150,22 +158,24 @@ export class LLM {
     yield* await this.startGenerate(prompt, options);
   }
 
-  private async startChat(messages: ChatMessageInput[], options: ChatCallOptions): Promise<RunningRequest> {
-    const split = splitOptions(options);
-    throwIfAborted(options.signal);
-    const parsed = parseMessages(messages, { rules: this.mediaRules, isStrict: false });
-    await readLocalFiles(parsed.localFiles, this.model.policy);
-    return this.submitChat(parsed.messages, split);
+  private startChat(messages: ChatMessageInput[], options: ChatCallOptions): Promise<RunningRequest> {
+    return this.begin(async () => {
+      const split = splitOptions(options);
+      throwIfAborted(options.signal);
+      const parsed = parseMessages(messages, { rules: this.mediaRules, isStrict: false });
+      await readLocalFiles(parsed.localFiles, this.model.policy);
+      return this.watch(split, this.model.pipeline.submitChat(parsed.messages, split));
+    });
   }
 
-  private async startGenerate(input: PromptInput, options: GenerateOptions): Promise<RunningRequest> {
-    const split = splitOptions(options);
-    throwIfAborted(options.signal);
-    const { prompt, media, localFiles, mmProcessorKwargs } = parsePrompt(input, this.mediaRules);
-    await readLocalFiles(localFiles, this.model.policy);
-    return this.submitPrompt(prompt, media, {
-      ...split,
-      mmProcessorKwargs: mmProcessorKwargs ?? split.mmProcessorKwargs,
+  private startGenerate(input: PromptInput, options: GenerateOptions): Promise<RunningRequest> {
+    return this.begin(async () => {
+      const split = splitOptions(options);
+      throwIfAborted(options.signal);
+      const { prompt, media, localFiles, mmProcessorKwargs } = parsePrompt(input, this.mediaRules);
+      await readLocalFiles(localFiles, this.model.policy);
+      split.mmProcessorKwargs = mmProcessorKwargs ?? split.mmProcessorKwargs;
+      return this.watch(split, this.model.pipeline.submitPrompt(prompt, media, split));
     });
   }
 
@@ -173,14 +183,20 @@ export class LLM {
     return { maxInFlight: this.maxInFlight, signal, onProgress };
   }
 
-  /** Refuses when closing, and tells observers how the request ends. */
-  private async track(
-    options: SubmitOptions,
-    submit: () => Promise<RunningRequest>,
-  ): Promise<RunningRequest> {
+  /** Refuses new work when closing; work that began before is waited for. */
+  private async begin<T>(work: () => Promise<T>): Promise<T> {
     if (this.closing !== undefined) throw new SensoriumError('shutting_down', 'The model is being closed.');
-    const submission = submit();
-    this.preparing.add(submission);
+    const promise = work();
+    this.preparing.add(promise);
+    try {
+      return await promise;
+    } finally {
+      this.preparing.delete(promise);
+    }
+  }
+
+  /** Tells observers how a request ends. */
+  private async watch(options: SubmitOptions, submission: Promise<RunningRequest>): Promise<RunningRequest> {
     const fail = (error: unknown, requestId: string): void =>
       this.notify({ requestId, errorCode: toSensoriumError(error).code });
     try {
@@ -199,8 +215,6 @@ export class LLM {
     } catch (error) {
       fail(error, options.requestId ?? '');
       throw error;
-    } finally {
-      this.preparing.delete(submission);
     }
   }
 

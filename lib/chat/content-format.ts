@@ -75,7 +75,9 @@ function isContentOf(node: Node | undefined, messageNames: ReadonlySet<string>):
 }
 
 export function detectContentFormat(source: string): ContentFormat {
-  const nodes = collectNodes(new Template(source).parsed);
+  // The library's own declaration of the tree does not resolve in ES modules.
+  const { parsed } = new Template(source) as unknown as { parsed: object };
+  const nodes = collectNodes(parsed);
   const lists = messageListNames(nodes);
   const loops = nodes.filter((node) => node.type === 'For');
   const messageNames = new Set<string>();

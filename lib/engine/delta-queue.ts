@@ -20,7 +20,7 @@ export class DeltaQueue {
   private deltas: OutputDelta[] = [];
   private head = 0;
   private isEnded = false;
-  private error: unknown;
+  private error: Error | undefined;
   private wake: (() => void) | undefined;
 
   push(delta: OutputDelta): void {
@@ -38,7 +38,7 @@ export class DeltaQueue {
     return undefined;
   }
 
-  end(error?: unknown): void {
+  end(error?: Error): void {
     if (this.isEnded) return;
     this.isEnded = true;
     this.error = error;

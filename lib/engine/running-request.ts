@@ -1,4 +1,4 @@
-import { SensoriumError } from '../errors.js';
+import type { SensoriumError } from '../errors.js';
 import type { NativeEvent } from '../native/addon.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { DeltaQueue } from './delta-queue.js';

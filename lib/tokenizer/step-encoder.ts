@@ -1,5 +1,5 @@
-import type { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
 import type { AddedToken, AddedTokens } from './added-tokens.js';
+import type { HfTokenizer } from './hf-tokenizer.js';
 import type { TokenSteps } from './slices.js';
 import { SpellingTrie } from './spelling-trie.js';
 

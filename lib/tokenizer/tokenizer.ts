@@ -1,7 +1,7 @@
-import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
 import { SensoriumError } from '../errors.js';
 import { AddedTokens } from './added-tokens.js';
 import { Detokenizer } from './detokenizer.js';
+import { createHfTokenizer, type HfTokenizer } from './hf-tokenizer.js';
 import { runAtOnce, runInSlices } from './slices.js';
 import type { SpellingTrie } from './spelling-trie.js';
 import { StepEncoder } from './step-encoder.js';
@@ -21,20 +21,6 @@ export type TokenCheck = (numTokens: number) => void;
 const PROBE = '\u0000';
 
 const utf8 = new TextEncoder();
-
-function createHfTokenizer(tokenizerJson: JsonObject, tokenizerConfig: JsonObject): HfTokenizer {
-  try {
-    return new HfTokenizer(
-      { post_processor: null, pre_tokenizer: null, normalizer: null, ...tokenizerJson },
-      tokenizerConfig,
-    );
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SensoriumError('invalid_checkpoint', `tokenizer.json cannot be used: ${reason}`, {
-      cause: error,
-    });
-  }
-}
 
 /** A checkpoint's tokenizer. Gives the ids of Hugging Face's own, on two footings: control tokens recognised or not. */
 export class Tokenizer {

@@ -32,9 +32,7 @@ export interface GoldenCase {
   family: string;
   name: string;
   folder: string;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- golden files have many shapes
   request: any;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- golden files have many shapes
   expected: any;
 }
 
