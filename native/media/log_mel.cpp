@@ -67,28 +67,32 @@ std::vector<float> pad(std::span<const float> samples, const LogMelOptions& opti
   return padded;
 }
 
-/// log10 mel power of all audible frames, [num_frames rounded up to kMelLanes, num_bins], and its maximum over the frames.
-float compute_frames(const MelPlan& plan, const std::vector<float>& padded, int64_t num_frames, int64_t num_stored,
-                     Tensor& out) {
+/// Stores `num_rows` frames of [num_bins, kMelLanes] as rows.
+void store_rows(const float* lanes, int64_t num_bins, int64_t num_rows, float* out) {
+  for (int64_t bin = 0; bin < num_bins; ++bin) {
+    for (int64_t lane = 0; lane < num_rows; ++lane) out[lane * num_bins + bin] = lanes[bin * kMelLanes + lane];
+  }
+}
+
+/// log10 mel power of the first `num_frames` frames; as many as `out` has are stored. Returns the maximum over all of them.
+float compute_frames(const MelPlan& plan, const std::vector<float>& padded, int64_t num_frames, Tensor& out) {
   const auto num_bins = static_cast<int64_t>(plan.filters.size());
+  const int64_t num_stored = out.shape()[0];
   Buffer scratch(plan.num_scratch_floats() * sizeof(float));
   std::vector<float> lanes(static_cast<size_t>(num_bins) * kMelLanes);
-  float maximum = -10.0F;
+  float maxima[kMelLanes];
+  std::fill_n(maxima, kMelLanes, -10.0F);
   for (int64_t first = 0; first < num_frames; first += kMelLanes) {
     media_kernels().log_mel_frames(plan, padded.data() + first * plan.hop_length, static_cast<float*>(scratch.data()),
                                    lanes.data());
     const int64_t count = std::min<int64_t>(kMelLanes, num_frames - first);
-    for (int64_t lane = 0; lane < count; ++lane) {
-      const bool is_stored = first + lane < num_stored;
-      float* row = is_stored ? out.data() + (first + lane) * num_bins : nullptr;
-      for (int64_t bin = 0; bin < num_bins; ++bin) {
-        const float value = lanes[bin * kMelLanes + lane];
-        maximum = std::max(maximum, value);
-        if (is_stored) row[bin] = value;
-      }
+    for (int64_t bin = 0; bin < num_bins; ++bin) {
+      for (int64_t lane = 0; lane < count; ++lane) maxima[lane] = std::max(maxima[lane], lanes[bin * kMelLanes + lane]);
     }
+    const int64_t num_rows = std::min(count, num_stored - first);
+    if (num_rows > 0) store_rows(lanes.data(), num_bins, num_rows, out.data() + first * num_bins);
   }
-  return maximum;
+  return *std::max_element(maxima, maxima + kMelLanes);
 }
 
 }  // namespace
@@ -110,12 +114,13 @@ Tensor log_mel(std::span<const float> samples, const LogMelOptions& options) {
   }
   const int64_t num_computed = divide_up(frames.audible, kMelLanes) * kMelLanes;
   Tensor out({frames.returned, options.num_mel_bins});
-  const float maximum = compute_frames(plan, pad(samples, options, num_computed), frames.audible, frames.returned, out);
-  const int64_t num_stored = std::min(frames.audible, frames.returned) * options.num_mel_bins;
+  const float maximum = compute_frames(plan, pad(samples, options, num_computed), frames.audible, out);
   float* values = out.data();
-  std::fill(values + num_stored, values + out.size(), -10.0F);
+  const int64_t num_values = out.size();
+  const int64_t num_stored = std::min(frames.audible, frames.returned) * options.num_mel_bins;
+  std::fill(values + num_stored, values + num_values, -10.0F);
   const float floor_value = maximum - 8.0F;
-  for (int64_t i = 0; i < out.size(); ++i) values[i] = (std::max(values[i], floor_value) + 4.0F) / 4.0F;
+  for (int64_t i = 0; i < num_values; ++i) values[i] = (std::max(values[i], floor_value) + 4.0F) / 4.0F;
   return out;
 }
 

@@ -11,8 +11,16 @@
 namespace sensorium {
 namespace {
 
-using FloatLanes [[gnu::vector_size(kMelLanes * sizeof(float)), gnu::may_alias]] = float;
-using IntLanes [[gnu::vector_size(kMelLanes * sizeof(int32_t)), gnu::may_alias]] = int32_t;
+/// Frames of one vector register; kMelLanes is a multiple of it. Lanes do not mix, so its size does not change a result.
+#if defined(__AVX512F__)
+constexpr int32_t kVectorLanes = 16;
+#elif defined(__AVX2__)
+constexpr int32_t kVectorLanes = 8;
+#else
+constexpr int32_t kVectorLanes = 4;
+#endif
+using FloatLanes [[gnu::vector_size(kVectorLanes * sizeof(float)), gnu::may_alias]] = float;
+using IntLanes [[gnu::vector_size(kVectorLanes * sizeof(int32_t)), gnu::may_alias]] = int32_t;
 
 /// A complex number of each lane.
 struct ComplexLanes {
@@ -105,9 +113,9 @@ inline ComplexLanes* fft(const MelPlan& plan, ComplexLanes* in, ComplexLanes* ou
 /// Even samples become real parts and odd ones imaginary parts, one frame a lane.
 inline void load_windowed(const MelPlan& plan, const float* samples, ComplexLanes* out) {
   auto* values = reinterpret_cast<float*>(out);
-  for (int32_t lane = 0; lane < kMelLanes; ++lane) {
+  for (int32_t lane = 0; lane < kVectorLanes; ++lane) {
     const float* frame = samples + static_cast<size_t>(lane) * plan.hop_length;
-    for (int32_t i = 0; i < plan.n_fft; ++i) values[static_cast<size_t>(i) * kMelLanes + lane] = frame[i] * plan.window[i];
+    for (int32_t i = 0; i < plan.n_fft; ++i) values[static_cast<size_t>(i) * kVectorLanes + lane] = frame[i] * plan.window[i];
   }
 }
 
@@ -149,7 +157,7 @@ inline void log10_in_place(FloatLanes& x) {
   x = (ln_mantissa + __builtin_convertvector(exponent, FloatLanes) * ln2) * log10_e;
 }
 
-inline void log_mel_frames(const MelPlan& plan, const float* samples, float* scratch, float* log_mel) {
+inline void log_mel_vector(const MelPlan& plan, const float* samples, float* scratch, float* log_mel) {
   auto* first = reinterpret_cast<ComplexLanes*>(scratch);
   ComplexLanes* second = first + plan.n_fft / 2;
   load_windowed(plan, samples, first);
@@ -162,6 +170,12 @@ inline void log_mel_frames(const MelPlan& plan, const float* samples, float* scr
     log10_in_place(sum);
     std::memcpy(log_mel, &sum, sizeof(sum));
     log_mel += kMelLanes;
+  }
+}
+
+inline void log_mel_frames(const MelPlan& plan, const float* samples, float* scratch, float* log_mel) {
+  for (int32_t lane = 0; lane < kMelLanes; lane += kVectorLanes) {
+    log_mel_vector(plan, samples + static_cast<size_t>(lane) * plan.hop_length, scratch, log_mel + lane);
   }
 }
 
