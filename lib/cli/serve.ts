@@ -89,7 +89,7 @@ async function runServe(model: string | undefined, flags: ServeFlags): Promise<v
     await llm.close();
     throw error;
   });
-  process.stderr.write(`listening on ${running.url}\n`);
+  process.stdout.write(`listening on ${running.url}\n`);
   await untilSignal();
   await running.close();
 }

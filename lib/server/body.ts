@@ -7,7 +7,7 @@ const MEBIBYTE = 2 ** 20;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function checkHeaders(request: IncomingMessage): void {
-  const contentType = request.headers['content-type'] ?? '';
+  const contentType = request.headers['content-type'] ?? 'application/json';
   if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType.trim())) {
     throw new SensoriumError(
       'unsupported_content_type',

@@ -19,7 +19,7 @@ export type ServerLLM = Pick<
   | 'submitChat'
   | 'submitPrompt'
   | 'renderChat'
-  | 'tokenize'
+  | 'tokenizeInSlices'
   | 'detokenize'
   | 'stats'
   | 'observe'

@@ -11,7 +11,7 @@ async function handleTokenize(exchange: Exchange): Promise<void> {
   const cacheSalt = cacheSaltOf(exchange.tenant, body.cacheSalt);
   const tokens =
     'prompt' in body
-      ? llm.tokenize(body.prompt, { addSpecialTokens: body.addSpecialTokens })
+      ? await llm.tokenizeInSlices(body.prompt, { addSpecialTokens: body.addSpecialTokens })
       : (await llm.renderChat(body.messages, { ...body.options, cacheSalt, signal: exchange.signal }))
           .tokenIds;
   exchange.sendJson(200, { tokens, count: tokens.length, max_model_len: llm.maxModelLen });

@@ -47,11 +47,13 @@ export function startServerProcess(
 ): Promise<ServerProcess> {
   const child = start(['serve', '--port', '0', ...args], env);
   const exited = new Promise<number | null>((resolve) => child.on('close', resolve));
+  let stdout = '';
   let stderr = '';
+  child.stderr!.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
   return new Promise((resolve, reject) => {
-    child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
-      stderr += chunk;
-      const url = /^listening on (\S+)$/m.exec(stderr)?.[1];
+    child.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
+      stdout += chunk;
+      const url = /^listening on (\S+)$/m.exec(stdout)?.[1];
       if (url === undefined) return;
       const stop = (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> => {
         child.kill(signal);

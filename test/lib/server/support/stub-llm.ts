@@ -96,8 +96,8 @@ export class StubLLM {
     return Promise.resolve({ tokenIds: messages.map((_, index) => index) });
   }
 
-  tokenize(text: string): number[] {
-    return [...Buffer.from(text)];
+  tokenizeInSlices(text: string): Promise<number[]> {
+    return Promise.resolve([...Buffer.from(text)]);
   }
 
   detokenize(tokenIds: number[]): string {
