@@ -39,8 +39,10 @@ export class MonoSink {
     for (let i = 0; i < count; i++) {
       let sum = 0;
       for (let channel = 0; channel < this.numChannels; channel++) sum += at(channel, i);
-      if (!Number.isFinite(sum)) throw new SoundError('not_finite');
-      this.samples[this.length + i] = sum / this.numChannels;
+      // A finite double may be beyond what a float holds.
+      const mean = Math.fround(sum / this.numChannels);
+      if (!Number.isFinite(mean)) throw new SoundError('not_finite');
+      this.samples[this.length + i] = mean;
     }
     this.length += count;
   }
