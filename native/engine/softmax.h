@@ -6,7 +6,7 @@
 
 namespace sensorium {
 
-/// exp(x) for x <= 0 within 2 units in the last place; 0 below -87. Loops over it vectorize, unlike the library's.
+/// exp(x) for x <= 0 within 3e-7 of its value; 0 below -87.
 float exp_nonpositive(float x);
 
 /// Largest value, and whether all are finite. [n], n >= 1.

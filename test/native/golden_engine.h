@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/select.h"
+#include "backend_testing.h"
 #include "engine_testing.h"
 #include "golden_case.h"
 
@@ -21,11 +21,20 @@ inline std::vector<int32_t> eos_ids(const std::filesystem::path& model_folder) {
   return ids;
 }
 
-inline std::unique_ptr<engine_testing::Harness> make_engine(const std::string& family, const std::string& isa,
+/// Every table this machine can run, and the tiles' emulation.
+inline std::vector<sensorium::testing::TableCase> tables(sensorium::DType dtype) {
+  std::vector<sensorium::testing::TableCase> tables;
+  for (const std::string& isa : sensorium::available_isas()) tables.push_back({isa, false, dtype});
+  tables.push_back({"amx", true, dtype});
+  return tables;
+}
+
+inline std::unique_ptr<engine_testing::Harness> make_engine(const std::string& family,
+                                                            const sensorium::testing::TableCase& table,
                                                             sensorium::EngineOptions options) {
   const std::filesystem::path folder = root() / family / "model";
   options.eos_token_ids = eos_ids(folder);
-  auto backend = sensorium::create_cpu_backend({sensorium::DType::kFloat32, 2, isa, false});
+  auto backend = sensorium::testing::create(table);
   auto model = sensorium::load_model(folder, *backend, {});
   return std::make_unique<engine_testing::Harness>(std::move(backend), std::move(model), options);
 }

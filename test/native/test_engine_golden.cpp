@@ -42,11 +42,11 @@ void check_case(const Answer& answer, const golden::Case& expected, const std::s
 void check_family(const std::string& family) {
   const std::vector<golden::Case> cases = golden::runnable_cases(family);
   CHECK(cases.size() >= 4);
-  for (const std::string& isa : available_isas()) {
+  for (const auto& table : golden::tables(DType::kFloat32)) {
     for (const int32_t budget : {16, 2048}) {
-      const auto harness = golden::make_engine(family, isa, golden_options(budget));
+      const auto harness = golden::make_engine(family, table, golden_options(budget));
       for (size_t i = 0; i < cases.size(); ++i) harness->engine->submit(golden::make_request(cases[i], i));
-      const std::string where = family + " on " + isa + ", " + std::to_string(budget) + " tokens a step, ";
+      const std::string where = family + " on " + table.isa + ", " + std::to_string(budget) + " tokens a step, ";
       for (size_t i = 0; i < cases.size(); ++i) check_case(harness->wait(i), cases[i], where);
       CHECK_EQ(harness->engine->stats().num_used_blocks, 0);
     }
@@ -70,12 +70,33 @@ std::vector<EngineRequest> sixteen_requests() {
     EngineRequest request = golden::make_request(cases[id % cases.size()], id);
     const size_t length = request.prompt_ids.size();
     request.prompt_ids.resize(std::max<size_t>(5, length - id * length / 20));
-    request.sampling.max_tokens = 12 + static_cast<int32_t>(id);
+    request.sampling.max_tokens = 12 + 2 * static_cast<int32_t>(id);
     if (id % 4 == 3) request.sampling.temperature = 0.8F;
     request.sampling.seed = id;
     requests.push_back(std::move(request));
   }
   return requests;
+}
+
+void check_parallel(const std::vector<EngineRequest>& requests, const sensorium::testing::TableCase& table) {
+  EngineOptions alone = golden_options(2048);
+  alone.enable_prefix_caching = false;
+  const auto one_by_one = golden::make_engine("qwen2", table, alone);
+  std::vector<Answer> expected;
+  for (const EngineRequest& request : requests) expected.push_back(one_by_one->run(request));
+  int64_t num_preemptions = 0;
+  for (const int32_t budget : {16, 100, 2048}) {
+    EngineOptions together = golden_options(budget);
+    together.num_blocks = 20;  // some are preempted
+    const auto parallel = golden::make_engine("qwen2", table, together);
+    for (const EngineRequest& request : requests) parallel->engine->submit(request);
+    for (const EngineRequest& request : requests) {
+      CHECK(is_identical(parallel->wait(request.id), expected[request.id]));
+    }
+    num_preemptions += parallel->engine->stats().num_preemptions;
+  }
+  CHECK(num_preemptions > 0);
+  std::printf("     on %s, %s\n", table.isa.c_str(), std::string(dtype_name(table.dtype)).c_str());
 }
 
 }  // namespace
@@ -87,20 +108,7 @@ TEST(qwen2_5_omni_answers_like_the_reference) { check_family("qwen2_5_omni"); }
 
 TEST(sixteen_in_parallel_are_bit_identical_to_one_by_one) {
   const std::vector<EngineRequest> requests = sixteen_requests();
-  for (const std::string& isa : available_isas()) {
-    EngineOptions alone = golden_options(2048);
-    alone.enable_prefix_caching = false;
-    const auto one_by_one = golden::make_engine("qwen2", isa, alone);
-    std::vector<Answer> expected;
-    for (const EngineRequest& request : requests) expected.push_back(one_by_one->run(request));
-    for (const int32_t budget : {16, 100, 2048}) {
-      EngineOptions together = golden_options(budget);
-      together.num_blocks = 40;  // some are preempted
-      const auto parallel = golden::make_engine("qwen2", isa, together);
-      for (const EngineRequest& request : requests) parallel->engine->submit(request);
-      for (const EngineRequest& request : requests) {
-        CHECK(is_identical(parallel->wait(request.id), expected[request.id]));
-      }
-    }
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    for (const auto& table : golden::tables(dtype)) check_parallel(requests, table);
   }
 }
