@@ -7,7 +7,8 @@ namespace sensorium {
 namespace {
 
 /// Weights that a streaming product asks for ahead of their use.
-constexpr int64_t kPrefetchElements = 4 * kTileElements;
+constexpr int64_t kPrefetchElements = 16 * kTileElements;
+constexpr int kSecondLevel = 2;  ///< cache that they are brought to
 
 /// sums [kRows][kTilePanelWidth] (+)= rows x panel, one chain of dots over the pairs of depth for each element.
 template <int kRows, bool kIsStreaming>
@@ -21,8 +22,8 @@ void dot_rows(const uint16_t* left, const uint16_t* right, int64_t depth_tiles, 
 #pragma GCC unroll 4
     for (int64_t p = 0; p < kTileSize; ++p) {
       if constexpr (kIsStreaming) {
-        __builtin_prefetch(right + p * kTileDepth + kPrefetchElements);
-        __builtin_prefetch(right + kTileElements + p * kTileDepth + kPrefetchElements);
+        __builtin_prefetch(right + p * kTileDepth + kPrefetchElements, 0, kSecondLevel);
+        __builtin_prefetch(right + kTileElements + p * kTileDepth + kPrefetchElements, 0, kSecondLevel);
       }
       const __m512bh low_pairs = load_pairs(right + p * kTileDepth);
       const __m512bh high_pairs = load_pairs(right + kTileElements + p * kTileDepth);
@@ -40,10 +41,56 @@ void dot_rows(const uint16_t* left, const uint16_t* right, int64_t depth_tiles, 
   }
 }
 
+/// The same for one or two rows and several panels at once, over the whole depth: one stream of weights a panel.
+template <int kRows, int kPanels>
+void dot_thin_rows(const uint16_t* left, const uint16_t* right, int64_t panel_stride, int64_t depth_tiles, float* sums,
+                   int64_t sums_stride) {
+  __m512 low[kPanels][kRows], high[kPanels][kRows];
+  for (int n = 0; n < kPanels; ++n) {
+    for (int r = 0; r < kRows; ++r) low[n][r] = high[n][r] = _mm512_setzero_ps();
+  }
+  for (int64_t t = 0; t < depth_tiles; ++t, left += kTileElements, right += 2 * kTileElements) {
+#pragma GCC unroll 2
+    for (int64_t p = 0; p < kTileSize; ++p) {
+#pragma GCC unroll 4
+      for (int n = 0; n < kPanels; ++n) {
+        const uint16_t* pairs = right + n * panel_stride + p * kTileDepth;
+        __builtin_prefetch(pairs + kPrefetchElements, 0, kSecondLevel);
+        __builtin_prefetch(pairs + kTileElements + kPrefetchElements, 0, kSecondLevel);
+        const __m512bh low_pairs = load_pairs(pairs);
+        const __m512bh high_pairs = load_pairs(pairs + kTileElements);
+#pragma GCC unroll 2
+        for (int r = 0; r < kRows; ++r) {
+          const __m512bh x = broadcast_pair(left + r * kTileDepth + 2 * p);
+          low[n][r] = _mm512_dpbf16_ps(low[n][r], x, low_pairs);
+          high[n][r] = _mm512_dpbf16_ps(high[n][r], x, high_pairs);
+        }
+      }
+    }
+  }
+  for (int n = 0; n < kPanels; ++n) {
+    for (int r = 0; r < kRows; ++r) {
+      _mm512_storeu_ps(sums + n * sums_stride + r * kTilePanelWidth, low[n][r]);
+      _mm512_storeu_ps(sums + n * sums_stride + r * kTilePanelWidth + kTileSize, high[n][r]);
+    }
+  }
+}
+
 /// Products in registers: the sums of eight rows and a whole panel.
 class DotProduct {
  public:
   static constexpr int64_t kMaxStreamingRows = INT64_MAX;
+  static constexpr int64_t kMaxThinRows = 2;
+  static constexpr int64_t kThinPanels = 4;
+
+  /// The one or two rows of a task times kThinPanels panels.
+  void multiply_thin(const uint16_t* packed_x, Range rows, int64_t depth_tiles, const uint16_t* right, int64_t panel_stride,
+                     float* sums, int64_t sums_stride) {
+    const uint16_t* left =
+        packed_x + rows.begin / kTileSize * depth_tiles * kTileElements + rows.begin % kTileSize * kTileDepth;
+    const auto kernel = rows.size() == 1 ? dot_thin_rows<1, kThinPanels> : dot_thin_rows<2, kThinPanels>;
+    kernel(left, right, panel_stride, depth_tiles, sums, sums_stride);
+  }
 
   void multiply_panel(const uint16_t* packed_x, Range rows, int64_t depth_tiles, int64_t block, const uint16_t* right,
                       float* sums) {

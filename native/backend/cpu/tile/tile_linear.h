@@ -96,6 +96,8 @@ class TileProduct {
  public:
   /// Few rows read each panel once from end to end; more keep a depth block of theirs in the second-level cache.
   static constexpr int64_t kMaxStreamingRows = 2 * kTileSize;
+  /// Products that take several panels at once for a row or two say so, and are streaming for those.
+  static constexpr int64_t kMaxThinRows = 0;
 
   /// All rows of a task times one panel's depth block: sums [rows][kTilePanelWidth] (+)= packed_x x right.
   void multiply_panel(const uint16_t* packed_x, Range rows, int64_t depth_tiles, int64_t block, const uint16_t* right,
@@ -144,7 +146,15 @@ void linear(const LinearCall& call, const uint16_t* packed_x, Range rows, Range 
     const bool is_streaming = rows.size() <= Product::kMaxStreamingRows;
     const int64_t outer = is_streaming ? num_panels : num_blocks;
     const int64_t inner = is_streaming ? num_blocks : num_panels;
-    for (int64_t i = 0; i < outer; ++i) {
+    int64_t first = 0;
+    if constexpr (Product::kMaxThinRows > 0) {
+      for (; rows.size() <= Product::kMaxThinRows && first + Product::kThinPanels <= num_panels;
+           first += Product::kThinPanels) {
+        product.multiply_thin(packed_x, rows, depth_tiles, panels + first * panel_stride, panel_stride,
+                              scratch + first * sums_stride, sums_stride);
+      }
+    }
+    for (int64_t i = is_streaming ? first : 0; i < outer; ++i) {
       for (int64_t j = 0; j < inner; ++j) {
         const int64_t panel = is_streaming ? i : j;
         const int64_t block = is_streaming ? j : i;
