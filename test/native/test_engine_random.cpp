@@ -29,7 +29,7 @@ Planned random_request(uint64_t id, std::mt19937& random, int32_t max_length) {
     if (draw(0, 1) == 0) {
       append_text(request, draw(1, 6), draw(0, 2));
     } else {
-      append_media(request, "item" + std::to_string(item), 2 * item, static_cast<float>(item));
+      append_media(request, "item" + std::to_string(item), item % 2 == 0 ? 4 : 7, static_cast<float>(item));
     }
   }
   if (draw(0, 9) == 0) {
