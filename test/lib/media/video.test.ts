@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -127,17 +127,24 @@ describe('limits', NEEDS_FFMPEG, () => {
     assert.ok((context.reserved[0] as number) >= 4 * 64 * 48 * 3 + 0.5 * 22050 * 4);
   });
 
-  test('a caller that leaves ends ffmpeg, and no file stays behind', async () => {
-    const ours = (): string[] =>
-      readdirSync(tmpdir()).filter((name) => /^sensorium-[A-Za-z0-9]{6}$/.test(name));
-    const before = new Set(ours());
+  test('a caller that leaves ends ffmpeg, and no file stays behind', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'sensorium-test-'));
+    const before = process.env.TMPDIR;
+    process.env.TMPDIR = folder;
+    t.after(() => {
+      if (before === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = before;
+      rmSync(folder, { recursive: true });
+    });
     const leaving = new AbortController();
     const context = { ...contextWith(), signal: leaving.signal };
     const work = decodeVideo(clip, SETTINGS, QWEN_SAMPLING, context);
     setTimeout(() => leaving.abort(), 20);
     await rejectsWith(work, 'request_cancelled');
-    const left = ours().filter((name) => !before.has(name) && existsSync(join(tmpdir(), name, 'input')));
-    assert.deepEqual(left, []);
+    assert.deepEqual(readdirSync(folder), []);
+    await decode(clip);
+    await rejectsWith(decode(clip.subarray(0, 1000)), 'invalid_video');
+    assert.deepEqual(readdirSync(folder), []);
   });
 });
 
