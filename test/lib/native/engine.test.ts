@@ -179,7 +179,7 @@ test('a checkpoint that cannot be loaded rejects with its class', async () => {
 });
 
 test('options and requests of a wrong type or range throw invalid_argument and name the field', async () => {
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- wrong types are the point
+   
   const create = (options: any, ...rest: unknown[]): unknown => (addon.createEngine as any)(options, ...rest);
   assert.throws(() => create(undefined), hasCode('invalid_argument', /^options/));
   assert.throws(() => create(engineOptions()), hasCode('invalid_argument', /^onEvents/));
@@ -190,7 +190,7 @@ test('options and requests of a wrong type or range throw invalid_argument and n
   const { native } = await TestEngine.open();
   const good = greedyRequest(1, [1, 2], 2);
   const refused = (changes: Record<string, unknown>, text: RegExp): void => {
-    const request = { ...good, ...changes } as unknown as NativeRequest;
+    const request = { ...good, ...changes };
     assert.throws(() => native.submit(request), hasCode('invalid_argument', text));
   };
   refused({ id: -1 }, /request\.id/);

@@ -93,7 +93,7 @@ test('refused media reject with invalid_media', async () => {
 });
 
 test('arguments of a wrong type or range throw invalid_argument and name the argument', () => {
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- wrong types are the point
+   
   const raw = addon as any;
   const good = new Uint8Array(28 * 28 * 3);
   const detached = new Uint8Array(28 * 28 * 3);
