@@ -14,6 +14,10 @@
 
 namespace sensorium {
 
+/// Bounds of what a config may ask for, far above any model: products of a few of them fit int64.
+inline constexpr int64_t kMaxWidth = int64_t{1} << 20;
+inline constexpr int64_t kMaxLayers = 4096;
+
 /// An object of config.json whose members are read with their class default and checked. Keys may have several spellings:
 /// the first one present counts. A member that is null counts as absent.
 /// Every method throws kInvalidCheckpoint naming the file and the key.

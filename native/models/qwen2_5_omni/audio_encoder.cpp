@@ -58,8 +58,6 @@ void fill_zero(Matrix rows) { std::fill_n(rows.data, rows.rows * rows.cols, 0.0F
 }  // namespace
 
 AudioConfig read_audio_config(const ConfigSection& section) {
-  constexpr int64_t kMaxWidth = int64_t{1} << 20;
-  constexpr int64_t kMaxLayers = 4096;
   AudioConfig config;
   config.num_mel_bins = section.count({"num_mel_bins"}, config.num_mel_bins, kMaxWidth);
   config.hidden_size = section.count({"d_model"}, config.hidden_size, kMaxWidth);

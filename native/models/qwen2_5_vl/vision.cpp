@@ -4,8 +4,6 @@ namespace sensorium {
 namespace {
 
 constexpr float kNormEps = 1e-6F;
-constexpr int64_t kMaxWidth = int64_t{1} << 20;
-constexpr int64_t kMaxDepth = 4096;
 
 Linear load_qkv(WeightLoader& loader, int64_t width) {
   if (loader.has("attn.qkv.weight")) return Linear::load(loader, width, {{"attn.qkv", 3 * width, true}});
@@ -32,7 +30,7 @@ VisionConfig read_qwen2_5_vision_config(const ConfigSection& section) {
   config.intermediate_size = section.count({"intermediate_size"}, 3420, kMaxWidth);
   config.out_hidden_size = section.count({"out_hidden_size"}, 3584, kMaxWidth);
   config.activation = section.activation({"hidden_act"}, "silu");
-  config.full_attention_blocks = section.integers({"fullatt_block_indexes"}, {7, 15, 23, 31}, kMaxDepth);
+  config.full_attention_blocks = section.integers({"fullatt_block_indexes"}, {7, 15, 23, 31}, kMaxLayers);
   config = read_vision_config(section, config);
   const int64_t window_cells = section.count({"window_size"}, 112, kMaxWidth) / config.merge_size / config.patch_size;
   if (window_cells < 1) section.fail("window_size", "is smaller than one merged cell");

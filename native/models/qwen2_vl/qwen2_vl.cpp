@@ -8,7 +8,6 @@ namespace sensorium {
 namespace {
 
 constexpr float kNormEps = 1e-6F;
-constexpr int64_t kMaxWidth = int64_t{1} << 20;
 
 /// Defaults of Hugging Face's Qwen2VLVisionConfig. Its `hidden_size` is the language model's width, `embed_dim` its own.
 VisionConfig read_tower(const ConfigSection& section) {

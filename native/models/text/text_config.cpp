@@ -6,9 +6,7 @@
 namespace sensorium {
 namespace {
 
-constexpr int64_t kMaxWidth = int64_t{1} << 20;
 constexpr int64_t kMaxVocab = int64_t{1} << 24;
-constexpr int64_t kMaxLayers = 4096;
 constexpr int64_t kMaxContext = int64_t{1} << 28;
 
 void read_heads(const ConfigSection& section, TextConfig& config) {

@@ -3,15 +3,13 @@
 namespace sensorium {
 namespace {
 
-constexpr int64_t kMaxWidth = int64_t{1} << 20;
-constexpr int64_t kMaxDepth = 4096;
 constexpr int64_t kMaxPatch = 1024;
 constexpr int64_t kMaxMerge = 64;
 
 }  // namespace
 
 VisionConfig read_vision_config(const ConfigSection& section, VisionConfig config) {
-  config.depth = section.count({"depth"}, config.depth, kMaxDepth);
+  config.depth = section.count({"depth"}, config.depth, kMaxLayers);
   config.num_heads = section.count({"num_heads"}, config.num_heads, kMaxWidth);
   config.in_channels = section.count({"in_channels", "in_chans"}, config.in_channels, kMaxPatch);
   config.patch_size = section.count({"patch_size"}, config.patch_size, kMaxPatch);
