@@ -83,9 +83,9 @@ export class Neutraliser {
   text(text: string): string {
     let result = '';
     let copiedTo = 0;
-    for (let i = 0; i < text.length; i++) {
-      if (!this.spellings.canStartWith(text.charCodeAt(i))) continue;
-      const match = this.spellings.matchAt(text, i);
+    const { spellings } = this;
+    for (let i = spellings.nextStart(text, 0); i < text.length; i = spellings.nextStart(text, i + 1)) {
+      const match = spellings.matchAt(text, i);
       if (match.length === 0 && !match.reachesEnd) continue;
       result += text.slice(copiedTo, i) + this.standInFor(text.charAt(i));
       copiedTo = i + 1;

@@ -8,9 +8,13 @@ const newNode = (): Node => ({ next: new Map(), isEnd: false });
 /** A set of spellings, searched by UTF-16 unit: leftmost, then longest. */
 export class SpellingTrie {
   private readonly root = newNode();
+  /** Finds the next UTF-16 unit that begins a spelling. */
+  private readonly firstUnits: RegExp;
 
   constructor(spellings: Iterable<string>) {
     for (const spelling of spellings) this.add(spelling);
+    const escape = (unit: number): string => `\\u${unit.toString(16).padStart(4, '0')}`;
+    this.firstUnits = new RegExp(`[${[...this.root.next.keys()].map(escape).join('')}]`, 'g');
   }
 
   private add(spelling: string): void {
@@ -24,9 +28,11 @@ export class SpellingTrie {
     if (node !== this.root) node.isEnd = true;
   }
 
-  /** Whether any spelling begins with this UTF-16 unit. */
-  canStartWith(unit: number): boolean {
-    return this.root.next.has(unit);
+  /** Where a spelling might stand at the earliest, from `start` on; the text's length when nowhere. */
+  nextStart(text: string, start: number): number {
+    if (this.root.next.size === 0) return text.length;
+    this.firstUnits.lastIndex = start;
+    return this.firstUnits.exec(text)?.index ?? text.length;
   }
 
   /**
@@ -48,16 +54,16 @@ export class SpellingTrie {
   split(text: string): { text: string; isSpelling: boolean }[] {
     const pieces: { text: string; isSpelling: boolean }[] = [];
     let plainStart = 0;
-    for (let i = 0; i < text.length;) {
-      const { length } = this.canStartWith(text.charCodeAt(i)) ? this.matchAt(text, i) : { length: 0 };
+    for (let i = this.nextStart(text, 0); i < text.length;) {
+      const { length } = this.matchAt(text, i);
       if (length === 0) {
-        i++;
+        i = this.nextStart(text, i + 1);
         continue;
       }
       if (i > plainStart) pieces.push({ text: text.slice(plainStart, i), isSpelling: false });
       pieces.push({ text: text.slice(i, i + length), isSpelling: true });
-      i += length;
-      plainStart = i;
+      plainStart = i + length;
+      i = this.nextStart(text, plainStart);
     }
     if (plainStart < text.length) pieces.push({ text: text.slice(plainStart), isSpelling: false });
     return pieces;
