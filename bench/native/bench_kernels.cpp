@@ -1,5 +1,6 @@
 // Prints what the CPU backend's kernels reach, on one thread and in its CPU time, as shares of the register peak measured
-// between their runs: bench_kernels [isa] [float32|bfloat16].
+// between their runs: bench_kernels [isa] [float32|bfloat16]
+// [linear|segment|paged|stream].
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -78,7 +79,7 @@ void report_product(Backend& backend, const Product& p) {
 void report_decode(Backend& backend, int64_t rows) {
   constexpr int64_t kIn = 1024;
   constexpr int64_t kOut = 4096;
-  constexpr int64_t kNumMatrices = 64;
+  constexpr int64_t kNumMatrices = 24;
   const std::vector<float> weight = values(kOut * kIn);
   const std::vector<float> x = values(rows * kIn);
   std::vector<float> y(static_cast<size_t>(rows * kOut));
@@ -91,8 +92,8 @@ void report_decode(Backend& backend, int64_t rows) {
     bytes += static_cast<double>(matrices.back()->size_bytes());
   }
   std::vector<double> rates, shares;
-  for (int run = 0; run < 7; ++run) {
-    const double limit = read_bandwidth_of_thread(int64_t{1} << 29);
+  for (int run = 0; run < 15; ++run) {
+    const double limit = read_bandwidth_of_thread(int64_t{1} << 28);
     const double begin = thread_seconds();
     for (const auto& matrix : matrices) {
       backend.linear(*matrix, ConstMatrix(x.data(), rows, kIn), Matrix(y.data(), rows, kOut), {});
@@ -146,23 +147,32 @@ int main(int argc, char** argv) {
   options.num_threads = 1;
   if (argc > 1) options.isa = argv[1];
   if (argc > 2) options.compute_dtype = std::string(argv[2]) == "float32" ? DType::kFloat32 : DType::kBFloat16;
+  const std::string only = argc > 3 ? argv[3] : "";
+  const auto is_wanted = [&](const char* kind) { return only.empty() || only == kind; };
   const auto backend = create_cpu_backend(options);
   std::printf("%s, %s, one thread\n", std::string(backend->name()).c_str(),
               std::string(dtype_name(backend->compute_dtype())).c_str());
-  for (const Product& product :
-       {Product{512, 1024, 4096, false}, Product{512, 2048, 1024, false}, Product{512, 1024, 3072, true},
-        Product{512, 3072, 1024, false}, Product{3072, 768, 2304, false}, Product{3072, 768, 3072, false},
-        Product{16, 1024, 4096, false}, Product{16, 3072, 1024, false}, Product{4, 1024, 4096, false}}) {
-    report_product(*backend, product);
+  if (is_wanted("linear")) {
+    for (const Product& product :
+         {Product{512, 1024, 4096, false}, Product{512, 2048, 1024, false}, Product{512, 1024, 3072, true},
+          Product{512, 3072, 1024, false}, Product{3072, 768, 2304, false}, Product{3072, 768, 3072, false},
+          Product{16, 1024, 4096, false}, Product{16, 3072, 1024, false}, Product{4, 1024, 4096, false}}) {
+      report_product(*backend, product);
+    }
   }
-  report_segment(*backend, 3072, 12, 64);
-  report_segment(*backend, 1024, 16, 80);
-  report_segment(*backend, 64, 16, 80);
-  report_paged(*backend, 512, 512);
-  report_paged(*backend, 128, 4096);
-  report_paged(*backend, 1, 256);
-  report_paged(*backend, 1, 4096);
-  report_decode(*backend, 1);
-  report_decode(*backend, 16);
+  if (is_wanted("segment")) {
+    report_segment(*backend, 3072, 12, 64);
+    report_segment(*backend, 1024, 16, 80);
+    report_segment(*backend, 64, 16, 80);
+  }
+  if (is_wanted("paged")) {
+    report_paged(*backend, 512, 512);
+    report_paged(*backend, 128, 4096);
+    report_paged(*backend, 1, 256);
+    report_paged(*backend, 1, 4096);
+  }
+  if (is_wanted("stream")) {
+    for (const int64_t rows : {1, 2, 4, 8, 16}) report_decode(*backend, rows);
+  }
   return 0;
 }

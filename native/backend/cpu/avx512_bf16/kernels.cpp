@@ -41,37 +41,40 @@ void dot_rows(const uint16_t* left, const uint16_t* right, int64_t depth_tiles, 
   }
 }
 
-/// The same for one or two rows and several panels at once, over the whole depth: one stream of weights a panel.
+/// The same for few rows and several panels at once, over the whole depth: each panel is read in the order of memory, which
+/// the hardware's prefetchers follow best.
 template <int kRows, int kPanels>
 void dot_thin_rows(const uint16_t* left, const uint16_t* right, int64_t panel_stride, int64_t depth_tiles, float* sums,
                    int64_t sums_stride) {
-  __m512 low[kPanels][kRows], high[kPanels][kRows];
-  for (int n = 0; n < kPanels; ++n) {
-    for (int r = 0; r < kRows; ++r) low[n][r] = high[n][r] = _mm512_setzero_ps();
+  __m512 total[2][kPanels][kRows];  // of the first and of the second column tile
+  for (int half = 0; half < 2; ++half) {
+    for (int n = 0; n < kPanels; ++n) {
+      for (int r = 0; r < kRows; ++r) total[half][n][r] = _mm512_setzero_ps();
+    }
   }
-  for (int64_t t = 0; t < depth_tiles; ++t, left += kTileElements, right += 2 * kTileElements) {
+  for (int64_t t = 0; t < depth_tiles; ++t, left += kTileElements) {
 #pragma GCC unroll 2
-    for (int64_t p = 0; p < kTileSize; ++p) {
+    for (int half = 0; half < 2; ++half, right += kTileElements) {
+#pragma GCC unroll 2
+      for (int64_t p = 0; p < kTileSize; ++p) {
 #pragma GCC unroll 4
-      for (int n = 0; n < kPanels; ++n) {
-        const uint16_t* pairs = right + n * panel_stride + p * kTileDepth;
-        __builtin_prefetch(pairs + kPrefetchElements, 0, kSecondLevel);
-        __builtin_prefetch(pairs + kTileElements + kPrefetchElements, 0, kSecondLevel);
-        const __m512bh low_pairs = load_pairs(pairs);
-        const __m512bh high_pairs = load_pairs(pairs + kTileElements);
-#pragma GCC unroll 2
-        for (int r = 0; r < kRows; ++r) {
-          const __m512bh x = broadcast_pair(left + r * kTileDepth + 2 * p);
-          low[n][r] = _mm512_dpbf16_ps(low[n][r], x, low_pairs);
-          high[n][r] = _mm512_dpbf16_ps(high[n][r], x, high_pairs);
+        for (int n = 0; n < kPanels; ++n) {
+          const uint16_t* const from = right + n * panel_stride + p * kTileDepth;
+          const __m512bh pairs = load_pairs(from);
+#pragma GCC unroll 4
+          for (int r = 0; r < kRows; ++r) {
+            const __m512bh x = broadcast_pair(left + r * kTileDepth + 2 * p);
+            total[half][n][r] = _mm512_dpbf16_ps(total[half][n][r], x, pairs);
+          }
         }
       }
     }
   }
-  for (int n = 0; n < kPanels; ++n) {
-    for (int r = 0; r < kRows; ++r) {
-      _mm512_storeu_ps(sums + n * sums_stride + r * kTilePanelWidth, low[n][r]);
-      _mm512_storeu_ps(sums + n * sums_stride + r * kTilePanelWidth + kTileSize, high[n][r]);
+  for (int half = 0; half < 2; ++half) {
+    for (int n = 0; n < kPanels; ++n) {
+      for (int r = 0; r < kRows; ++r) {
+        _mm512_storeu_ps(sums + n * sums_stride + r * kTilePanelWidth + half * kTileSize, total[half][n][r]);
+      }
     }
   }
 }
@@ -80,16 +83,18 @@ void dot_thin_rows(const uint16_t* left, const uint16_t* right, int64_t panel_st
 class DotProduct {
  public:
   static constexpr int64_t kMaxStreamingRows = INT64_MAX;
-  static constexpr int64_t kMaxThinRows = 2;
-  static constexpr int64_t kThinPanels = 4;
+  static constexpr int64_t kMaxThinRows = 4;
+  static constexpr int64_t kThinPanels = 2;
 
-  /// The one or two rows of a task times kThinPanels panels.
+  /// The few rows of a task times kThinPanels panels.
   void multiply_thin(const uint16_t* packed_x, Range rows, int64_t depth_tiles, const uint16_t* right, int64_t panel_stride,
                      float* sums, int64_t sums_stride) {
     const uint16_t* left =
         packed_x + rows.begin / kTileSize * depth_tiles * kTileElements + rows.begin % kTileSize * kTileDepth;
-    const auto kernel = rows.size() == 1 ? dot_thin_rows<1, kThinPanels> : dot_thin_rows<2, kThinPanels>;
-    kernel(left, right, panel_stride, depth_tiles, sums, sums_stride);
+    using Kernel = void (*)(const uint16_t*, const uint16_t*, int64_t, int64_t, float*, int64_t);
+    static constexpr Kernel kKernels[kMaxThinRows] = {dot_thin_rows<1, kThinPanels>, dot_thin_rows<2, kThinPanels>,
+                                                      dot_thin_rows<3, kThinPanels>, dot_thin_rows<4, kThinPanels>};
+    kKernels[rows.size() - 1](left, right, panel_stride, depth_tiles, sums, sums_stride);
   }
 
   void multiply_panel(const uint16_t* packed_x, Range rows, int64_t depth_tiles, int64_t block, const uint16_t* right,

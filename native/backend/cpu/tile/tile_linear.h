@@ -96,7 +96,7 @@ class TileProduct {
  public:
   /// Few rows read each panel once from end to end; more keep a depth block of theirs in the second-level cache.
   static constexpr int64_t kMaxStreamingRows = 2 * kTileSize;
-  /// Products that take several panels at once for a row or two say so, and are streaming for those.
+  /// Products that take several panels at once for a few rows say so, and are streaming for those.
   static constexpr int64_t kMaxThinRows = 0;
 
   /// All rows of a task times one panel's depth block: sums [rows][kTilePanelWidth] (+)= packed_x x right.
