@@ -2,7 +2,18 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'dist-test/', 'dist-bench/', 'build*/', 'models/', 'test/goldens/', 'prebuilds/', 'node_modules/'] },
+  {
+    ignores: [
+      'dist/',
+      'dist-test/',
+      'dist-bench/',
+      'build*/',
+      'models/',
+      'test/goldens/',
+      'prebuilds/',
+      'node_modules/',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
