@@ -56,6 +56,21 @@ function tokenizerEosId(folder: ModelFolder, tokenizer: Tokenizer): number | und
   return typeof content === 'string' ? tokenizer.tokenToId(content) : undefined;
 }
 
+const MAX_NAMED_TENSORS = 8;
+
+/** One warning for a checkpoint whose config leaves some of its tensors unused. */
+function warnOfUnreadTensors(model: string, names: readonly string[]): void {
+  if (names.length === 0) return;
+  const named = names.slice(0, MAX_NAMED_TENSORS).join(', ');
+  const more = names.length > MAX_NAMED_TENSORS ? ` and ${names.length - MAX_NAMED_TENSORS} more` : '';
+  process.emitWarning(
+    `The config of '${model}' does not use these tensors of its checkpoint: ${named}${more}.`,
+    {
+      type: 'SensoriumWarning',
+    },
+  );
+}
+
 /** Composes a model from its folder. Rejects with a SensoriumError; nothing stays open then. */
 export async function loadModel(options: LLMOptions, addon: NativeAddon): Promise<LoadedModel> {
   checkOptions(options);
@@ -90,6 +105,7 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
     const samplingDefaults = readSamplingDefaults(folder.generationConfig);
     const engineParts = { tokenizer, samplingDefaults, onProgress: options.onProgress };
     const engine = await Engine.create(addon, nativeOptions, engineParts);
+    warnOfUnreadTensors(folder.name, engine.info.unreadTensors);
     const parts: PipelineParts = { tokenizer, renderer, processor, resolver, engine };
     const mediaRules = toMediaRules(options, processor.modalities);
     const pipeline = new RequestPipeline(parts);

@@ -164,6 +164,8 @@ export interface NativeStats {
 
 export interface NativeEngine {
   readonly info: NativeModelInfo;
+  /** Tensors of the checkpoint that its config does not ask for. */
+  readonly unreadTensors: string[];
   readonly maxModelLen: number;
   /** Table in use and how its tile unit is made: "instructions", "emulated" or "none". */
   readonly isa: string;

@@ -9,6 +9,7 @@
 #include "binding/addon_data.h"
 #include "binding/arguments.h"
 #include "binding/engine_object.h"
+#include "binding/event_writer.h"
 #include "binding/failure.h"
 #include "binding/media_functions.h"
 #include "binding/media_object.h"
@@ -16,12 +17,6 @@
 
 namespace sensorium::binding {
 namespace {
-
-Napi::Array write_strings(Napi::Env env, const std::vector<std::string>& strings) {
-  const Napi::Array array = Napi::Array::New(env, strings.size());
-  for (uint32_t i = 0; i < strings.size(); ++i) array.Set(i, strings[i]);
-  return array;
-}
 
 Napi::Value cpu_info_entry(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {

@@ -44,8 +44,8 @@ int64_t decide_num_blocks(const LoadOptions& options, const ModelInfo& info) {
 
 LoadedEngine load_engine(LoadOptions options, const LoadProgress& progress, Engine::EventSink sink) {
   std::unique_ptr<Backend> backend = create_cpu_backend(options.backend);
-  std::unique_ptr<Model> model = load_model(options.model, *backend, progress);
   LoadedEngine loaded;
+  std::unique_ptr<Model> model = load_model(options.model, *backend, progress, &loaded.unread_tensors);
   loaded.info = model->info();
   options.engine.max_model_len = decide_max_model_len(options.engine.max_model_len, loaded.info);
   options.engine.num_blocks = decide_num_blocks(options, loaded.info);

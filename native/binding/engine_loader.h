@@ -23,6 +23,7 @@ struct LoadOptions {
 struct LoadedEngine {
   std::unique_ptr<Engine> engine;
   ModelInfo info;
+  std::vector<std::string> unread_tensors;  ///< of the checkpoint: the config does not ask for them
   int32_t max_model_len = 0;
   std::string isa;
   TileUnit tile_unit = TileUnit::kNone;

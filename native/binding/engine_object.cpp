@@ -45,6 +45,7 @@ Napi::Object EngineObject::create(Napi::Env env, std::shared_ptr<EngineSession> 
     object.DefineProperty(Napi::PropertyDescriptor::Value(key, value, napi_enumerable));
   };
   set("info", write_model_info(env, description.info));
+  set("unreadTensors", write_strings(env, description.unread_tensors));
   set("maxModelLen", Napi::Number::New(env, description.max_model_len));
   set("isa", Napi::String::New(env, description.isa));
   set("tileUnit", Napi::String::New(env, tile_unit_name(description.tile_unit)));

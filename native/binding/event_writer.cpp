@@ -131,4 +131,10 @@ Napi::Object write_model_info(Napi::Env env, const ModelInfo& info) {
   return object;
 }
 
+Napi::Array write_strings(Napi::Env env, const std::vector<std::string>& strings) {
+  Napi::Array array = Napi::Array::New(env, strings.size());
+  for (size_t i = 0; i < strings.size(); ++i) array.Set(static_cast<uint32_t>(i), strings[i]);
+  return array;
+}
+
 }  // namespace sensorium::binding

@@ -81,7 +81,9 @@ using LoadProgress = std::function<void(size_t done_bytes, size_t total_bytes)>;
 
 /// Loads a Hub-layout folder. `backend` must outlive the model. Throws kInvalidCheckpoint (file, tensor, expectation),
 /// kUnsupportedArchitecture (names the supported ones).
-std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& backend, const LoadProgress& progress);
+/// `unread_tensors`, where given, takes the names of tensors that the config does not ask for.
+std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& backend, const LoadProgress& progress,
+                                  std::vector<std::string>* unread_tensors = nullptr);
 
 /// Registry names of the families, for messages.
 std::vector<std::string> supported_architectures();

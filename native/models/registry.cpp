@@ -52,17 +52,6 @@ void refuse_quantization(const ConfigSection& config) {
   }
 }
 
-/// A tensor of a part that was loaded, yet not asked for: the config does not describe this file.
-void refuse_leftovers(const Checkpoint& checkpoint, const std::filesystem::path& folder) {
-  for (const std::string& name : checkpoint.unread()) {
-    if (name.starts_with("model.") || name.starts_with("visual.") || name.starts_with("audio_tower.")) {
-      throw Error(ErrorCode::kInvalidCheckpoint, folder.string() + ": tensor " + name +
-                                                     " does not belong to the model that "
-                                                     "config.json describes");
-    }
-  }
-}
-
 }  // namespace
 
 std::vector<std::string> supported_architectures() {
@@ -72,7 +61,8 @@ std::vector<std::string> supported_architectures() {
   return names;
 }
 
-std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& backend, const LoadProgress& progress) {
+std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& backend, const LoadProgress& progress,
+                                  std::vector<std::string>* unread_tensors) {
   const ConfigSection config = ConfigSection::read(folder);
   const auto [family, architecture] = find_family(config);
   refuse_quantization(config);
@@ -82,7 +72,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& 
   info.architecture = architecture;
   info.family = family->name;
   std::unique_ptr<Model> model = family->load({config, loader, std::move(info)});
-  refuse_leftovers(checkpoint, folder);
+  if (unread_tensors != nullptr) *unread_tensors = checkpoint.unread();
   if (progress) progress(checkpoint.total_bytes(), checkpoint.total_bytes());
   return model;
 }

@@ -22,6 +22,7 @@ export class FakeNativeEngine implements NativeEngine {
     hasVideo: false,
     hasAudio: false,
   };
+  readonly unreadTensors: string[] = [];
   readonly maxModelLen = 128;
   readonly isa = 'generic';
   readonly tileUnit = 'none' as const;
