@@ -8,7 +8,6 @@ namespace {
 
 /// Weights that a streaming product asks for ahead of their use.
 constexpr int64_t kPrefetchElements = 16 * kTileElements;
-constexpr int kSecondLevel = 2;  ///< cache that they are brought to
 
 /// sums [kRows][kTilePanelWidth] (+)= rows x panel, one chain of dots over the pairs of depth for each element.
 template <int kRows, bool kIsStreaming>
@@ -22,8 +21,8 @@ void dot_rows(const uint16_t* left, const uint16_t* right, int64_t depth_tiles, 
 #pragma GCC unroll 4
     for (int64_t p = 0; p < kTileSize; ++p) {
       if constexpr (kIsStreaming) {
-        __builtin_prefetch(right + p * kTileDepth + kPrefetchElements, 0, kSecondLevel);
-        __builtin_prefetch(right + kTileElements + p * kTileDepth + kPrefetchElements, 0, kSecondLevel);
+        __builtin_prefetch(right + p * kTileDepth + kPrefetchElements, 0, simd::kSecondLevel);
+        __builtin_prefetch(right + kTileElements + p * kTileDepth + kPrefetchElements, 0, simd::kSecondLevel);
       }
       const __m512bh low_pairs = load_pairs(right + p * kTileDepth);
       const __m512bh high_pairs = load_pairs(right + kTileElements + p * kTileDepth);

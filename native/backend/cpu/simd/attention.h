@@ -120,7 +120,7 @@ void attend_group(const AttentionRows& call, Range rows, const AttentionState<V>
         const int64_t depth = call.head_dim - d < kDepthBlock ? call.head_dim - d : kDepthBlock;
         const float* q = state.q + (d / kDepthBlock * kQueryRows + first) * kDepthStride;
         for (int64_t j = 0; j < width; j += kWidth) {
-          kernel(q, keys + j * call.head_dim + d * kWidth, 0, depth, state.scores + j, kDepthStride, 0, d == 0);
+          kernel(q, keys + j * call.head_dim + d * kWidth, 0, depth, state.scores + j, kDepthStride, 0, d == 0, 0);
         }
       }
       for (int64_t r = 0; r < height; ++r) {
@@ -129,7 +129,7 @@ void attend_group(const AttentionRows& call, Range rows, const AttentionState<V>
                        state.sums + (first + r) * sums_size, state.max + first + r, state.total + first + r);
       }
       for (int64_t d = 0; d < sums_size; d += kWidth) {
-        kernel(state.scores, values + d * kKeyGroup, 0, num_keys, state.sums + first * sums_size + d, sums_size, 0, false);
+        kernel(state.scores, values + d * kKeyGroup, 0, num_keys, state.sums + first * sums_size + d, sums_size, 0, false, 0);
       }
     }
     first += height;

@@ -8,6 +8,8 @@ namespace sensorium::simd {
 
 /// Panels that a row or two of x visit at once, for more than one chain in flight.
 inline constexpr int64_t kThinPanels = 4;
+/// How far ahead of their use the first rows ask for a panel's elements.
+inline constexpr int64_t kAheadBytes = 16 * 1024;
 /// Row counts up to this take several panels at once.
 inline constexpr int64_t kThinRows = 2;
 
@@ -59,6 +61,7 @@ template <class V, class B>
 void linear_panels(const LinearCall& call, Range rows, Range units, float* scratch) {
   constexpr int64_t kWidth = 2 * V::kLanes;
   constexpr int64_t kStep = step_size<V>(static_cast<const B*>(nullptr));
+  constexpr auto kBytes = static_cast<int64_t>(sizeof(B));
   const int64_t num_rows = rows.size();
   const int64_t panels_of_unit = call.is_gated ? 2 : 1;
   const int64_t panel_stride = call.in_features * kStep;
@@ -76,11 +79,11 @@ void linear_panels(const LinearCall& call, Range rows, Range units, float* scrat
     const int64_t sums_stride = num_rows * kWidth;
     if (num_rows == 1 && count == kThinPanels) {
       micro_kernel<V, 1, kThinPanels, B>(call.x.row(rows.begin), b, panel_stride, call.in_features, sums, kWidth, sums_stride,
-                                         true);
+                                         true, 0);
     } else if (num_rows == 1) {
       for (int64_t p = 0; p < count; ++p) {
         micro_kernel<V, 1, 1, B>(call.x.row(rows.begin), b + p * panel_stride, 0, call.in_features, sums + p * sums_stride,
-                                 kWidth, 0, true);
+                                 kWidth, 0, true, 0);
       }
     } else {
       for (int64_t p = 0; p < count; ++p) {
@@ -90,7 +93,8 @@ void linear_panels(const LinearCall& call, Range rows, Range units, float* scrat
           for (int64_t r = 0; r < num_rows;) {
             const int64_t height = next_tile<V>(num_rows - r);
             micro_kernel_of<V, B>(height)(packed + (block * num_rows + r) * kDepthStride, b + p * panel_stride + k * kStep, 0,
-                                          depth, sums + p * sums_stride + r * kWidth, kWidth, 0, block == 0);
+                                          depth, sums + p * sums_stride + r * kWidth, kWidth, 0, block == 0,
+                                          r == 0 ? kAheadBytes / kBytes : 0);
             r += height;
           }
         }

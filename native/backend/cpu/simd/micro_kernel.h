@@ -9,6 +9,9 @@
 
 namespace sensorium::simd {
 
+/// The cache that streams are brought to, in the numbering of __builtin_prefetch.
+inline constexpr int kSecondLevel = 2;
+
 /// One step of a panel: its two vectors at depth k.
 template <class V>
 struct PanelStep {
@@ -37,10 +40,11 @@ constexpr int64_t step_size(const uint32_t*) {
 }
 
 /// c[p][r][0 .. 2 * lanes) (+)= sum over k of a[r][k] * panel[p][k], one fused chain in the order of k for each element, so
-/// that it does not matter how rows and depth are cut. a has the row stride kDepthStride.
+/// that it does not matter how rows and depth are cut. a has the row stride kDepthStride. Of a single panel the elements
+/// `ahead` of those in use are brought to the second-level cache.
 template <class V, int kRows, int kPanels, class B>
 void micro_kernel(const float* a, const B* panel, int64_t panel_stride, int64_t depth, float* c, int64_t c_stride,
-                  int64_t c_panel_stride, bool is_first) {
+                  int64_t c_panel_stride, bool is_first, int64_t ahead) {
   using Reg = typename V::Reg;
   Reg low[kPanels][kRows], high[kPanels][kRows];
   for (int p = 0; p < kPanels; ++p) {
@@ -55,7 +59,9 @@ void micro_kernel(const float* a, const B* panel, int64_t panel_stride, int64_t 
   for (int64_t k = 0; k < depth; ++k) {
 #pragma GCC unroll 8
     for (int p = 0; p < kPanels; ++p) {
-      const PanelStep<V> b = load_step<V>(panel + p * panel_stride + k * kStep);
+      const B* const from = panel + p * panel_stride + k * kStep;
+      if constexpr (kPanels == 1) __builtin_prefetch(from + ahead, 0, kSecondLevel);
+      const PanelStep<V> b = load_step<V>(from);
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r) {
         const Reg x = V::broadcast(a[r * kDepthStride + k]);
@@ -75,7 +81,7 @@ void micro_kernel(const float* a, const B* panel, int64_t panel_stride, int64_t 
 
 template <class B>
 using MicroKernel = void (*)(const float* a, const B* panel, int64_t panel_stride, int64_t depth, float* c, int64_t c_stride,
-                             int64_t c_panel_stride, bool is_first);
+                             int64_t c_panel_stride, bool is_first, int64_t ahead);
 
 /// The micro kernel of one panel for a row count in [1, V::kTileRows].
 template <class V, class B>

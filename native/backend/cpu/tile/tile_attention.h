@@ -51,30 +51,55 @@ int64_t segment_values_size(int64_t num_keys, int64_t head_dim) {
   return round_up(num_keys, kTileDepth) * round_up(head_dim, kTilePanelWidth) / 2;
 }
 
+/// Words of a tile: pairs of bfloat16.
+inline constexpr int64_t kTileWords = kTileElements / 2;
+
+static inline uint32_t make_pair(float low, float high) {
+  return round_bits(low) | static_cast<uint32_t>(round_bits(high)) << 16;
+}
+
+/// Keys become columns: column j % 16 of a tile holds pairs of dimensions of key j.
+static inline void pack_keys(ConstMatrix k, uint32_t* tiles) {
+  const int64_t depth_tiles = num_depth_tiles(k.cols);
+  for (int64_t j = 0; j < round_up(k.rows, kTilePanelWidth); ++j) {
+    const int64_t column_tile = j / kTilePanelWidth * depth_tiles * 2 + j % kTilePanelWidth / kTileSize;
+    uint32_t* to = tiles + column_tile * kTileWords + j % kTileSize;
+    const float* key = j < k.rows ? k.row(j) : nullptr;
+    for (int64_t t = 0; t < depth_tiles; ++t, to += 2 * kTileWords) {
+      uint16_t rounded[kTileDepth] = {};
+      const int64_t left = key == nullptr ? 0 : k.cols - t * kTileDepth;
+      const int64_t count = left < kTileDepth ? left : kTileDepth;
+      for (int64_t i = 0; i < count; ++i) rounded[i] = round_bits(key[t * kTileDepth + i]);
+      for (int64_t p = 0; p < kTileSize; ++p) std::memcpy(to + p * kTileSize, rounded + 2 * p, sizeof(uint32_t));
+    }
+  }
+}
+
+/// Values stay rows: row j / 2 % 16 of a tile holds pairs of keys j and j + 1.
+static inline void pack_values(ConstMatrix v, uint32_t* tiles) {
+  const int64_t depth_tiles = num_depth_tiles(v.rows);
+  for (int64_t j = 0; j < depth_tiles * kTileDepth; j += 2) {
+    const float* even = j < v.rows ? v.row(j) : nullptr;
+    const float* odd = j + 1 < v.rows ? v.row(j + 1) : nullptr;
+    for (int64_t d = 0; d < round_up(v.cols, kTilePanelWidth); d += kTileSize) {
+      const int64_t tile = (d / kTilePanelWidth * depth_tiles + j / kTileDepth) * 2 + d % kTilePanelWidth / kTileSize;
+      uint32_t* to = tiles + tile * kTileWords + j % kTileDepth / 2 * kTileSize;
+      const int64_t left = v.cols - d;
+      if (even != nullptr && odd != nullptr && left >= kTileSize) {
+        for (int64_t c = 0; c < kTileSize; ++c) to[c] = make_pair(even[d + c], odd[d + c]);
+      } else {
+        for (int64_t c = 0; c < kTileSize; ++c) {
+          to[c] = make_pair(even != nullptr && c < left ? even[d + c] : 0.0F, odd != nullptr && c < left ? odd[d + c] : 0.0F);
+        }
+      }
+    }
+  }
+}
+
 template <class V>
 void pack_segment(ConstMatrix k, ConstMatrix v, float* keys, float* values) {
-  const int64_t head_dim = k.cols;
-  const int64_t depth = num_depth_tiles(head_dim) * kTileDepth;
-  auto* key_tiles = reinterpret_cast<uint16_t*>(keys);
-  for (int64_t j = 0; j < round_up(k.rows, kTilePanelWidth); ++j) {
-    const int64_t group = j / kTilePanelWidth * (depth / kTileDepth);
-    const int64_t column = j % kTilePanelWidth;
-    for (int64_t d = 0; d < depth; ++d) {
-      const int64_t tile = (group + d / kTileDepth) * 2 + column / kTileSize;
-      const int64_t offset = d % kTileDepth / 2 * kTileDepth + column % kTileSize * 2 + d % 2;
-      key_tiles[tile * kTileElements + offset] = j < k.rows && d < head_dim ? round_bits(k.row(j)[d]) : uint16_t{0};
-    }
-  }
-  const int64_t width = round_up(head_dim, kTilePanelWidth);
-  const int64_t key_depth_tiles = num_depth_tiles(v.rows);
-  auto* value_tiles = reinterpret_cast<uint16_t*>(values);
-  for (int64_t j = 0; j < key_depth_tiles * kTileDepth; ++j) {
-    for (int64_t d = 0; d < width; ++d) {
-      const int64_t tile = (d / kTilePanelWidth * key_depth_tiles + j / kTileDepth) * 2 + d % kTilePanelWidth / kTileSize;
-      const int64_t offset = j % kTileDepth / 2 * kTileDepth + d % kTileSize * 2 + j % 2;
-      value_tiles[tile * kTileElements + offset] = j < v.rows && d < head_dim ? round_bits(v.row(j)[d]) : uint16_t{0};
-    }
-  }
+  pack_keys(k, reinterpret_cast<uint32_t*>(keys));
+  pack_values(v, reinterpret_cast<uint32_t*>(values));
 }
 
 template <class V>

@@ -71,7 +71,7 @@ inline void multiply(Unit& unit, const uint16_t* left, int64_t left_stride, cons
   for (int64_t t = 0; t < depth_tiles; ++t, left += kTileElements, right += right_stride) {
     if constexpr (kIsStreaming) {
       const char* ahead = reinterpret_cast<const char*>(right + kPrefetchTiles * kTileElements);
-      for (int64_t line = 0; line < 2 * kTileSize; ++line) __builtin_prefetch(ahead + line * 64);
+      for (int64_t line = 0; line < 2 * kTileSize; ++line) __builtin_prefetch(ahead + line * 64, 0, simd::kSecondLevel);
     }
     unit.template load<4>(left, kRowBytes);
     unit.template load<6>(right, kRowBytes);
