@@ -1,5 +1,5 @@
 // Prints what the CPU backend's kernels reach, on one thread and in its CPU time, as shares of the register peak measured
-// between their runs: bench_kernels [isa] [float32|bfloat16]
+// between their runs: bench_kernels [isa | avx512-fma | avx512-dot] [float32|bfloat16]
 // [linear|segment|paged|stream].
 #include <algorithm>
 #include <cstdio>
@@ -145,7 +145,12 @@ void report_paged(Backend& backend, int32_t num_query_tokens, int32_t kv_length)
 int main(int argc, char** argv) {
   BackendOptions options;
   options.num_threads = 1;
-  if (argc > 1) options.isa = argv[1];
+  if (argc > 1) {
+    const std::string isa = argv[1];
+    options.isa = isa.substr(0, isa.find('-'));
+    if (isa == "avx512-fma") options.use_dots = false;
+    if (isa == "avx512-dot") options.use_dots = true;
+  }
   if (argc > 2) options.compute_dtype = std::string(argv[2]) == "float32" ? DType::kFloat32 : DType::kBFloat16;
   const std::string only = argc > 3 ? argv[3] : "";
   const auto is_wanted = [&](const char* kind) { return only.empty() || only == kind; };

@@ -51,17 +51,27 @@ KernelTable amx_table(const TileKernels& tiles) {
   return table;
 }
 
-KernelTable table_named(std::string_view name) {
+#if defined(__x86_64__)
+/// The avx512 table, with dots where they are wanted or faster.
+KernelTable avx512_table_with(std::optional<bool> use_dots) {
+  KernelTable table = avx512_table();
+  const bool has_dots = cpu_features().has_avx512_bf16;
+  if (use_dots.value_or(false) && !has_dots) {
+    throw Error(ErrorCode::kUnavailable, "BF16 dot instructions are not available on this machine");
+  }
+  if (has_dots && (use_dots ? *use_dots : are_avx512_bf16_dots_fast())) table.tiles = &avx512_bf16_dots();
+  return table;
+}
+#endif
+
+KernelTable table_named(std::string_view name, const BackendOptions& options) {
 #if defined(__x86_64__)
   if (name == "amx") return amx_table(amx_tiles());
-  if (name == "avx512") {
-    KernelTable table = avx512_table();
-    if (cpu_features().has_avx512_bf16 && are_avx512_bf16_dots_fast()) table.tiles = &avx512_bf16_dots();
-    return table;
-  }
+  if (name == "avx512") return avx512_table_with(options.use_dots);
   if (name == "avx2") return avx2_table();
 #endif
   (void)name;
+  (void)options;
   return generic_table();
 }
 
@@ -90,7 +100,7 @@ std::unique_ptr<Backend> create_cpu_backend(const BackendOptions& options) {
     throw Error(ErrorCode::kUnavailable,
                 "instruction set \"" + isa + "\" is not available on this machine, which can run: " + join(isas));
   }
-  return std::make_unique<CpuBackend>(table_named(isa), options.compute_dtype, options.num_threads);
+  return std::make_unique<CpuBackend>(table_named(isa, options), options.compute_dtype, options.num_threads);
 }
 
 }  // namespace sensorium

@@ -17,9 +17,11 @@ struct BackendOptions {
   /// "amx" is allowed where the instructions are missing too only with emulate_tiles (tests).
   std::optional<std::string> isa;
   bool emulate_tiles = false;
+  /// bfloat16 products of "avx512" by BF16 dot instructions or by multiply-add; absent: what is measured to be faster.
+  std::optional<bool> use_dots = std::nullopt;
 };
 
-/// Throws kUnavailable when a forced table is unknown or cannot run here.
+/// Throws kUnavailable when a forced table is unknown or cannot run here, or when dots are forced that the CPU lacks.
 std::unique_ptr<Backend> create_cpu_backend(const BackendOptions& options);
 
 /// Tables that this CPU and operating system can run, worst first: always "generic".

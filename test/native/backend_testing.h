@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -17,6 +18,7 @@ struct TableCase {
   std::string isa;
   bool emulate_tiles = false;
   DType dtype = DType::kFloat32;
+  std::optional<bool> use_dots = std::nullopt;
 };
 
 inline std::string describe(const Backend& backend) {
@@ -32,7 +34,13 @@ inline std::unique_ptr<Backend> create(const TableCase& table, int num_threads =
   options.num_threads = num_threads;
   options.isa = table.isa;
   options.emulate_tiles = table.emulate_tiles;
+  options.use_dots = table.use_dots;
   return create_cpu_backend(options);
+}
+
+inline bool has_dots() {
+  const std::vector<std::string> features = cpu_info().features;
+  return std::find(features.begin(), features.end(), "avx512_bf16") != features.end();
 }
 
 /// Calls test(backend) for each table and dtype, and prints what ran.
@@ -40,7 +48,13 @@ template <typename Test>
 void for_each_backend(Test test, int num_threads = 2) {
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
     std::vector<TableCase> tables;
-    for (const std::string& isa : available_isas()) tables.push_back({isa, false, dtype});
+    for (const std::string& isa : available_isas()) {
+      tables.push_back({isa, false, dtype});
+      if (isa == "avx512" && dtype == DType::kBFloat16) {
+        tables.back().use_dots = false;
+        if (has_dots()) tables.push_back({isa, false, dtype, true});
+      }
+    }
     tables.push_back({"amx", true, dtype});
     for (const TableCase& table : tables) {
       const std::unique_ptr<Backend> backend = create(table, num_threads);

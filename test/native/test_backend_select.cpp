@@ -57,6 +57,20 @@ TEST(emulated_tiles_run_everywhere_and_say_so) {
   CHECK(backend->tile_unit() == TileUnit::kEmulated);
 }
 
+TEST(dots_can_be_forced_only_where_the_cpu_has_them) {
+  const std::vector<std::string> isas = available_isas();
+  if (std::find(isas.begin(), isas.end(), "avx512") == isas.end()) return;
+  const auto without = create({"avx512", false, DType::kBFloat16, false});
+  CHECK(without->product_unit() == ProductUnit::kMultiplyAdd);
+  if (has_dots()) {
+    const auto with = create({"avx512", false, DType::kBFloat16, true});
+    CHECK(with->product_unit() == ProductUnit::kBFloat16Dot);
+    CHECK(create({"avx512", false, DType::kFloat32, true})->product_unit() == ProductUnit::kMultiplyAdd);
+  } else {
+    CHECK_THROWS(create({"avx512", false, DType::kBFloat16, true}), ErrorCode::kUnavailable);
+  }
+}
+
 TEST(cpu_info_names_what_the_tables_need) {
   const CpuInfo info = cpu_info();
   CHECK(info.num_physical_cores >= 1);
