@@ -1,6 +1,7 @@
 import { isAscii } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { SensoriumError } from '../errors.js';
+import { checkJsonBounds } from './json-bounds.js';
 import type { NodeRequest } from './types.js';
 
 const MEBIBYTE = 2 ** 20;
@@ -21,6 +22,7 @@ function checkHeaders(request: IncomingMessage): void {
 }
 
 function parseJson(bytes: Buffer): unknown {
+  checkJsonBounds(bytes);
   try {
     // Bodies are large where they hold base64, which is ASCII: copied without decoding, several times faster.
     return JSON.parse(isAscii(bytes) ? bytes.toString('latin1') : utf8.decode(bytes));

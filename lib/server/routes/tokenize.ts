@@ -1,3 +1,4 @@
+import { SensoriumError } from '../../errors.js';
 import { parseDetokenize, parseTokenize } from '../../request/tokenize.js';
 import { cacheSaltOf } from '../auth.js';
 import type { Exchange } from '../exchange.js';
@@ -21,6 +22,12 @@ async function handleDetokenize(exchange: Exchange): Promise<void> {
   const { llm } = exchange.context;
   const body = parseDetokenize(await exchange.readJson());
   checkModel(llm, body.model);
+  const bad = body.tokens.findIndex((token) => token >= llm.info.vocabSize);
+  if (bad >= 0) {
+    const param = `tokens[${bad}]`;
+    const message = `'${param}' is outside the vocabulary of ${llm.info.vocabSize} tokens.`;
+    throw new SensoriumError('invalid_value', message, { param });
+  }
   exchange.sendJson(200, { prompt: llm.detokenize(body.tokens, { skipSpecialTokens: false }) });
 }
 
