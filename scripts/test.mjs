@@ -1,11 +1,11 @@
-// npm test: every stage, or the ones named (lint, native, lib, asan, tsan); `lib:PART` runs only the files whose path has PART.
+// npm test: every stage, or the ones named (lint, native, lib, asan, tsan, fuzz); `lib:PART` runs only the files whose path has PART.
 // The last line sums over all of them.
 import { sum } from './testing/command.mjs';
 import { lint } from './testing/lint.mjs';
-import { asan, native, tsan } from './testing/native.mjs';
+import { asan, fuzz, native, tsan } from './testing/native.mjs';
 import { lib } from './testing/node-tests.mjs';
 
-const STAGES = { lint, native, lib, asan, tsan };
+const STAGES = { lint, native, lib, asan, tsan, fuzz };
 const DEFAULT_STAGES = ['lint', 'native', 'lib'];
 
 const names = process.argv.slice(2);

@@ -1,8 +1,8 @@
 // The native tests: built by CMake without Node, run by ctest; also under sanitizers.
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { ROOT, run } from './command.mjs';
+import { ROOT, check, run, skip } from './command.mjs';
 
 const SECONDS_PER_PROGRAM = 600;
 
@@ -63,3 +63,34 @@ export const tsan = () =>
     only: 'thread|engine|backend_gemm',
     env: { TSAN_OPTIONS: 'halt_on_error=1' },
   });
+
+const FUZZ_SECONDS = 30;
+
+/** The parsers of untrusted bytes, from the hostile goldens on, for a bounded time. */
+export async function fuzz() {
+  const folder = path.join(ROOT, 'build', 'fuzz');
+  if (!(await hasFuzzer(folder))) return skip('fuzz', 'no clang with libFuzzer');
+  const configure = ['-S', ROOT, '-B', folder, '-DCMAKE_CXX_COMPILER=clang++', '-DSENSORIUM_BUILD_FUZZ=ON'];
+  const build = ['--build', folder, '--target', 'fuzz_safetensors', '-j', String(availableParallelism())];
+  for (const args of [configure, build]) {
+    const { status, output } = await run('cmake', args, { isQuiet: true });
+    if (status === 0) continue;
+    process.stdout.write(`FAIL fuzz: cmake ${args.join(' ')}\n${output}\n`);
+    return { passed: 0, failed: 1 };
+  }
+  const corpus = path.join(folder, 'corpus');
+  cpSync(path.join(ROOT, 'test/goldens/components/safetensors_hostile/files'), corpus, { recursive: true });
+  const limits = [`-max_total_time=${FUZZ_SECONDS}`, '-max_len=65536', '-rss_limit_mb=2048'];
+  return check('fuzz_safetensors', path.join(folder, 'test/fuzz/fuzz_safetensors'), [...limits, corpus]);
+}
+
+async function hasFuzzer(folder) {
+  mkdirSync(folder, { recursive: true });
+  const probe = path.join(folder, 'probe.cpp');
+  writeFileSync(
+    probe,
+    '#include <cstddef>\nextern "C" int LLVMFuzzerTestOneInput(const char*, size_t) { return 0; }\n',
+  );
+  const args = ['-fsanitize=fuzzer,address', probe, '-o', path.join(folder, 'probe')];
+  return (await run('clang++', args, { isQuiet: true })).status === 0;
+}
