@@ -193,7 +193,7 @@ TEST(mutated_documents_never_crash) {
         default:
           text.insert(at, text.substr(random() % text.size(), random() % 8));
       }
-      if (text.empty()) text = "{";
+      if (text.empty()) text.assign(1, '{');
     }
     num_accepted += is_accepted(text) ? 1 : 0;
   }
