@@ -48,7 +48,8 @@ async function buildAndRun(name, { folder = name, definitions = [], only, env = 
 // In the addon's own tree, whose objects are the same.
 export const native = () => buildAndRun('native', { folder: 'addon' });
 
-const SANITIZER_BUILD = ['-DCMAKE_BUILD_TYPE=RelWithDebInfo'];
+// Little optimisation: instrumented code compiles several times faster, and runs fast enough.
+const SANITIZER_BUILD = ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1'];
 
 export const asan = () =>
   buildAndRun('asan', {
