@@ -95,7 +95,12 @@ export class SensoriumError extends Error {
 
   /** The same error, naming `param` when it names none yet. */
   withParam(param: string): SensoriumError {
-    if (this.param !== null) return this;
+    return this.renamingParam(null, param);
+  }
+
+  /** The same error, naming `param` where it named `known`. */
+  renamingParam(known: string | null, param: string): SensoriumError {
+    if (this.param !== known) return this;
     return new SensoriumError(this.code, this.message, { param, cause: this.cause, details: this.details });
   }
 }

@@ -96,7 +96,8 @@ function mismatch(
 ): SensoriumError {
   const hint = spelling === undefined ? '' : ` One placeholder is spelled ${spelling}.`;
   const message = `${writer} has ${numPlaceholders} ${modality} placeholder(s) for ${parts.length} ${modality} item(s).`;
-  return new SensoriumError('placeholder_mismatch', message + hint, { param: parts[numPlaceholders]?.param });
+  const param = parts[numPlaceholders]?.param ?? 'prompt';
+  return new SensoriumError('placeholder_mismatch', message + hint, { param });
 }
 
 /** Turns a conversation into token ids with one placeholder per medium, by the checkpoint's template. */

@@ -3,6 +3,7 @@ import type { MediaRules } from '../llm/types.js';
 import type { MediaPart, Modality } from '../media/types.js';
 import type { ChatMessage, ContentPart } from '../request/types.js';
 import { readPayload, type PayloadSource } from './media-source.js';
+import { checkMessageFields } from './message-fields.js';
 
 export interface ParseMessagesOptions {
   rules: MediaRules;
@@ -119,6 +120,7 @@ class MessageParser {
         param: `${param}.content`,
       });
     }
+    checkMessageFields(extra, param);
     const isPlainText = !Array.isArray(content);
     return { role, content: this.content(content, `${param}.content`), isPlainText, extra };
   }

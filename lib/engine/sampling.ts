@@ -46,7 +46,8 @@ const RANGES = {
   minTokens: { min: 0, max: Number.MAX_SAFE_INTEGER, isInteger: true },
   logprobs: { min: 0, max: MAX_LOGPROBS, isInteger: true },
   n: { min: 1, max: MAX_N, isInteger: true },
-  seed: { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, isInteger: true },
+  // Any 64 bits, signed or not: what a double cannot hold exactly is the nearest it can.
+  seed: { min: -(2 ** 63), max: 2 ** 64, isInteger: true },
 } as const satisfies Partial<Record<keyof SamplingOptions, Range>>;
 
 const camelName: ParamName = (field) => field;

@@ -4,6 +4,7 @@ import { orderMedia, type ChatRenderer, type PromptGuard } from '../chat/chat-re
 import { promptTooLong, throwIfAborted, type Engine } from '../engine/engine.js';
 import { snakeName, type ParamName } from '../engine/sampling.js';
 import type { RunningRequest } from '../engine/types.js';
+import { toSensoriumError } from '../errors.js';
 import type { MediaResolver, MediaTimings } from '../media/resolver.js';
 import type { MediaOptions, MediaPart } from '../media/types.js';
 import type { ExpandedPrompt, Processor } from '../processors/types.js';
@@ -32,6 +33,11 @@ interface Prepared {
 const nameOf = ({ paramStyle }: SubmitOptions): ParamName | undefined =>
   paramStyle === 'snake' ? snakeName : undefined;
 
+/** What is wrong with the rendered prompt of a chat is wrong with its messages. */
+const blameMessages = (error: unknown): never => {
+  throw toSensoriumError(error).renamingParam('prompt', 'messages');
+};
+
 /** A request's way from messages or a prompt to the engine: render, resolve media, expand, submit. */
 export class RequestPipeline {
   constructor(private readonly parts: PipelineParts) {}
@@ -40,7 +46,7 @@ export class RequestPipeline {
     messages: readonly ChatMessage[],
     options: ChatOptions & SubmitOptions,
   ): Promise<RunningRequest> {
-    return this.submit(() => this.renderChat(messages, options), options);
+    return this.submit(() => this.renderChat(messages, options), options).catch(blameMessages);
   }
 
   submitPrompt(
@@ -56,8 +62,12 @@ export class RequestPipeline {
     messages: readonly ChatMessage[],
     options: ChatOptions & PrepareOptions,
   ): Promise<ExpandedPrompt> {
-    const rendered = await this.renderChat(messages, options);
-    return (await this.expand(rendered, options)).prompt;
+    try {
+      const rendered = await this.renderChat(messages, options);
+      return (await this.expand(rendered, options)).prompt;
+    } catch (error) {
+      return blameMessages(error);
+    }
   }
 
   /** `render` runs after everything that can be checked without it. */

@@ -2,6 +2,9 @@ import { parseMessages } from '../chat/parts.js';
 import { SensoriumError } from '../errors.js';
 import type { MediaRules } from '../llm/types.js';
 import {
+  DECLINED,
+  declinedProperties,
+  isNotEmpty,
   mediaProperties,
   streamProperties,
   toMediaOptions,
@@ -12,7 +15,7 @@ import {
 } from './common.js';
 import { MAX_LOGPROBS, samplingProperties, toSamplingOptions, type WireSampling } from './sampling.js';
 import type { ChatMessage, ChatOptions, SamplingOptions } from './types.js';
-import { bodyChecker, refuseUnsupported, type JsonObject } from './validate.js';
+import { bodyChecker, refuseUnsupported, type JsonObject, type UnsupportedRules } from './validate.js';
 
 export interface ChatCompletionRequest extends GenerationBody {
   messages: ChatMessage[];
@@ -50,27 +53,19 @@ const checkBody = bodyChecker<WireChatCompletion>(
     ...samplingProperties,
     ...streamProperties,
     max_completion_tokens: samplingProperties.max_tokens,
+    ...declinedProperties,
     logprobs: { type: 'boolean' },
     top_logprobs: { type: 'integer', minimum: 0, maximum: MAX_LOGPROBS },
   },
   ['messages'],
 );
 
-const isTrue = (value: unknown): boolean => value === true;
-const isPresent = (): boolean => true;
-
-const UNSUPPORTED: Record<string, (value: unknown) => boolean> = {
-  response_format: (value) => (value as JsonObject)['type'] !== 'text',
+const UNSUPPORTED: UnsupportedRules = {
+  ...DECLINED,
   tool_choice: (value) => value !== 'auto' && value !== 'none',
-  functions: isPresent,
+  functions: isNotEmpty,
   modalities: (value) => !Array.isArray(value) || value.some((modality) => modality !== 'text'),
-  audio: isPresent,
-  echo: isTrue,
-  use_beam_search: isTrue,
-  prompt_logprobs: isPresent,
-  structured_outputs: isPresent,
-  allowed_token_ids: isPresent,
-  bad_words: (value) => !Array.isArray(value) || value.length > 0,
+  audio: () => true,
 };
 
 /** The chat options of a checked body; refuses templates that come with the request. */
@@ -108,7 +103,7 @@ export function toChatOptions(body: WireChat): ChatOptions {
 
 function toSampling(body: WireChatCompletion): SamplingOptions {
   const { logprobs = false, top_logprobs: topLogprobs } = body;
-  if (topLogprobs !== undefined && !logprobs) {
+  if (topLogprobs !== undefined && topLogprobs > 0 && !logprobs) {
     throw new SensoriumError('invalid_value', "'top_logprobs' is only allowed with 'logprobs': true.", {
       param: 'top_logprobs',
     });

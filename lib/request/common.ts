@@ -1,6 +1,7 @@
 import { SensoriumError } from '../errors.js';
 import type { MediaOptions } from '../media/types.js';
 import type { SamplingOptions } from './types.js';
+import type { JsonObject, UnsupportedRules } from './validate.js';
 
 /** What the two generation routes have in common after checking. */
 export interface GenerationBody {
@@ -53,6 +54,31 @@ export const mediaProperties: Record<keyof WireMediaOptions, Record<string, unkn
     maxProperties: 16,
     properties: { image: { type: 'object' }, video: { type: 'object' }, audio: { type: 'object' } },
   },
+};
+
+/** Fields of both routes that are known and declined; their types are checked all the same. */
+export const declinedProperties: Record<string, Record<string, unknown>> = {
+  response_format: { type: 'object', properties: { type: { type: 'string' } }, required: ['type'] },
+  echo: flag,
+  use_beam_search: flag,
+  prompt_logprobs: { type: 'integer' },
+  structured_outputs: { type: 'object' },
+  allowed_token_ids: { type: 'array' },
+  bad_words: { type: 'array' },
+};
+
+const isTrue = (value: unknown): boolean => value === true;
+export const isNotEmpty = (value: unknown): boolean => !Array.isArray(value) || value.length > 0;
+
+/** When a declined field asks for something. */
+export const DECLINED: UnsupportedRules = {
+  response_format: (value) => (value as JsonObject)['type'] !== 'text',
+  echo: isTrue,
+  use_beam_search: isTrue,
+  prompt_logprobs: () => true,
+  structured_outputs: () => true,
+  allowed_token_ids: () => true,
+  bad_words: isNotEmpty,
 };
 
 export function toMediaOptions(body: WireMediaOptions): MediaOptions {

@@ -1,5 +1,12 @@
 import { SensoriumError } from '../errors.js';
-import { streamProperties, toStreamFields, type GenerationBody, type WireStream } from './common.js';
+import {
+  DECLINED,
+  declinedProperties,
+  streamProperties,
+  toStreamFields,
+  type GenerationBody,
+  type WireStream,
+} from './common.js';
 import {
   MAX_CHOICES,
   MAX_LOGPROBS,
@@ -7,7 +14,7 @@ import {
   toSamplingOptions,
   type WireSampling,
 } from './sampling.js';
-import { bodyChecker, refuseUnsupported, type JsonObject } from './validate.js';
+import { bodyChecker, refuseUnsupported, type JsonObject, type UnsupportedRules } from './validate.js';
 
 /** A text, or token ids. */
 export type Prompt = string | number[];
@@ -28,21 +35,20 @@ const checkBody = bodyChecker<WireCompletion>(
   {
     ...samplingProperties,
     ...streamProperties,
+    ...declinedProperties,
+    suffix: { type: 'string' },
+    best_of: samplingProperties.n,
     prompt: { type: ['string', 'array'] },
     logprobs: { type: 'integer', minimum: 0, maximum: MAX_LOGPROBS },
   },
   ['prompt'],
 );
 
-const UNSUPPORTED: Record<string, (value: unknown) => boolean> = {
-  echo: (value) => value === true,
+const UNSUPPORTED: UnsupportedRules = {
+  ...DECLINED,
   suffix: (value) => value !== '',
   best_of: (value) => value !== 1,
-  use_beam_search: (value) => value === true,
-  prompt_logprobs: () => true,
   prompt_embeds: () => true,
-  structured_outputs: () => true,
-  allowed_token_ids: () => true,
 };
 
 const isTokenId = (value: unknown): value is number =>

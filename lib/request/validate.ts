@@ -11,6 +11,8 @@ const ajv = new Ajv({
 });
 
 export type JsonObject = Record<string, unknown>;
+/** By field: whether a value asks for something this server does not do. */
+export type UnsupportedRules = Record<string, (value: unknown) => boolean>;
 type Schema = Record<string, unknown>;
 type Bounds = Partial<Record<'minimum' | 'exclusiveMinimum' | 'maximum', number>>;
 
@@ -69,7 +71,7 @@ function describeValue(error: ErrorObject): string {
       return `must have at most ${schema['maxProperties']} entries`;
     case 'propertyNames':
     case 'pattern':
-      return `has a key that is not allowed`;
+      return `has the key '${String(error.propertyName ?? error.data).slice(0, 40)}', which is not allowed`;
     default:
       return error.message ?? 'is not valid';
   }
@@ -115,10 +117,7 @@ export function bodyChecker<T>(
 }
 
 /** Throws `not_supported` when a known field asks for something this server does not do. */
-export function refuseUnsupported(
-  body: JsonObject,
-  rules: Record<string, (value: unknown) => boolean>,
-): void {
+export function refuseUnsupported(body: JsonObject, rules: UnsupportedRules): void {
   for (const [field, isUnsupported] of Object.entries(rules)) {
     const value = body[field];
     if (value === undefined || value === null || !isUnsupported(value)) continue;

@@ -34,7 +34,7 @@ function streamShape(
     logprobs: chatLogprobs(from?.logprobs),
     finish_reason: from?.finishReason ?? null,
     ...(from?.finishReason !== undefined && { stop_reason: from.stopReason ?? null }),
-    ...(from !== undefined && body.returnTokenIds && { token_ids: from.tokenIds }),
+    ...(body.returnTokenIds && { token_ids: from?.tokenIds ?? [] }),
   });
   return {
     head: responseHead(llm, id, 'chat.completion.chunk'),

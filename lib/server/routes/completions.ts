@@ -1,4 +1,5 @@
 import type { CompletionOutput, OutputDelta, RequestResult, RunningRequest } from '../../engine/types.js';
+import { toSensoriumError } from '../../errors.js';
 import { parseCompletion, type CompletionRequest } from '../../request/completion.js';
 import type { Exchange } from '../exchange.js';
 import {
@@ -83,18 +84,23 @@ function streamShape(
   };
 }
 
+/** Names the prompt that was refused: `prompt`, or its entry in the list. */
+function blamePrompt(error: unknown, index: number, numPrompts: number): never {
+  const failure = toSensoriumError(error);
+  throw numPrompts === 1 ? failure : failure.renamingParam('prompt', `prompt[${index}]`);
+}
+
 async function handle(exchange: Exchange): Promise<void> {
   const { llm } = exchange.context;
   const body = parseCompletion(await exchange.readJson());
   checkModel(llm, body.model);
   const id = newId('cmpl');
+  const numPrompts = body.prompts.length;
   const running = await submitAll(
     body.prompts.map((prompt, index) =>
-      llm.submitPrompt(
-        prompt,
-        [],
-        submitOptions(exchange, body, body.prompts.length === 1 ? id : `${id}-${index}`),
-      ),
+      llm
+        .submitPrompt(prompt, [], submitOptions(exchange, body, numPrompts === 1 ? id : `${id}-${index}`))
+        .catch((error: unknown) => blamePrompt(error, index, numPrompts)),
     ),
   );
   if (body.isStream) await streamAll(exchange, running, body, streamShape(llm, id, running, body));

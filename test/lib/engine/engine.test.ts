@@ -276,8 +276,10 @@ describe('what is refused', () => {
 test('what a request leaves open comes from the checkpoint, then from the engine', async () => {
   const { native, submit } = await openEngine();
   submit({ topP: 0.5, seed: -1, logitBias: { '7': 500 } });
+  submit({ seed: 2 ** 63 });
   submit({ topK: -1 }, { promptIds: new Array<number>(100).fill(1) });
-  const [first, second] = native.requests.map((request) => request.sampling);
+  const [first, hugeSeed, second] = native.requests.map((request) => request.sampling);
+  assert.equal(hugeSeed?.seed, 2n ** 63n);
   assert.equal(first?.topP, 0.5);
   assert.equal(first?.topK, 20);
   assert.equal(first?.temperature, 1);

@@ -75,6 +75,32 @@ test('every wire field of a chat completion reaches its option', () => {
   assert.ok(rest.isStream && rest.hasUsageEvent && rest.returnTokenIds && !rest.hasContinuousUsage);
 });
 
+test('both routes decline what they do not do and check its type', () => {
+  const asChat = (fields: object): unknown => parseChatCompletion({ messages: MESSAGES, ...fields }, RULES);
+  const asCompletion = (fields: object): unknown => parseCompletion({ prompt: 'x', ...fields });
+  for (const parse of [asChat, asCompletion]) {
+    for (const fields of [
+      { echo: true },
+      { response_format: { type: 'json_object' } },
+      { bad_words: ['a'] },
+    ]) {
+      assert.throws(() => parse(fields), { code: 'not_supported', param: Object.keys(fields)[0] });
+    }
+    for (const fields of [{ echo: 1 }, { response_format: 'text' }, { bad_words: 'a' }]) {
+      assert.throws(() => parse(fields), { code: 'invalid_type', param: Object.keys(fields)[0] });
+    }
+    parse({ echo: null, bad_words: [], response_format: { type: 'text' } });
+  }
+  assert.throws(() => asCompletion({ best_of: 0 }), { code: 'invalid_value', param: 'best_of' });
+  assert.throws(() => asCompletion({ best_of: 2 }), { code: 'not_supported', param: 'best_of' });
+  assert.throws(() => asCompletion({ suffix: 1 }), { code: 'invalid_type', param: 'suffix' });
+});
+
+test('asking for no top_logprobs is no request for logprobs', () => {
+  const { sampling } = parseChatCompletion({ messages: MESSAGES, top_logprobs: 0 }, RULES);
+  assert.equal(sampling.logprobs, undefined);
+});
+
 test('silence leaves sampling to the checkpoint, and logprobs alone ask for the chosen token', () => {
   const { sampling } = parseChatCompletion({ messages: MESSAGES }, RULES);
   for (const value of Object.values(sampling)) assert.equal(value, undefined);

@@ -68,6 +68,7 @@ test('streams one event a token between the role and [DONE]', async (t) => {
   const [role, first, empty, last, usage, done] = events;
   assert.deepEqual(role.choices[0].delta, { role: 'assistant', content: '', refusal: null });
   assert.deepEqual(role.prompt_token_ids, [1, 2, 3]);
+  assert.deepEqual(role.choices[0].token_ids, []);
   assert.equal(role.usage, null);
   assert.deepEqual(first.choices[0].delta, { content: 'x' });
   assert.deepEqual(first.choices[0].token_ids, [0]);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SensoriumError } from '../../../lib/errors.js';
 import { readEvents, readJson, startServer } from './support/harness.js';
 
 test('completes a text with OpenAI’s default length', async (t) => {
@@ -74,4 +75,13 @@ test('refuses prompts that are empty or not prompts, by name', async (t) => {
     assert.equal(response.status, 400);
     assert.deepEqual([error.code, error.param], [code, param], JSON.stringify(prompt));
   }
+});
+
+test('a prompt that is refused later is named by its entry', async (t) => {
+  const submitError = new SensoriumError('prompt_too_long', 'Too long.', { param: 'prompt' });
+  const { post } = await startServer(t, { submitError });
+  const one = await readJson(await post('/v1/completions', { prompt: 'x' }));
+  assert.equal(one.error.param, 'prompt');
+  const two = await readJson(await post('/v1/completions', { prompt: ['x', 'y'] }));
+  assert.equal(two.error.param, 'prompt[0]');
 });

@@ -86,11 +86,43 @@ test('wrong types and absurd numbers name their field', async (t) => {
       'continue_final_message',
     ],
     [{ mm_processor_kwargs: [] }, 'invalid_type', 'mm_processor_kwargs'],
+    [{ response_format: 'json' }, 'invalid_type', 'response_format'],
+    [{ response_format: {} }, 'missing_field', 'response_format.type'],
+    [{ echo: 'yes' }, 'invalid_type', 'echo'],
     [{ media_io_kwargs: { video: 3 } }, 'invalid_type', 'media_io_kwargs.video'],
   ];
   for (const [fields, code, param] of cases) {
     const found = await errorOf(await chat(fields));
     assert.deepEqual(found, { status: 400, code, param }, JSON.stringify(fields).slice(0, 100));
+  }
+});
+
+test('what a message has beside its content is checked too', async (t) => {
+  const { chat } = await startServer(t);
+  const call = (fields: object): object => ({ id: '1', type: 'function', ...fields });
+  const cases: [object, string, string][] = [
+    [{ name: 1 }, 'invalid_type', 'name'],
+    [{ tool_call_id: {} }, 'invalid_type', 'tool_call_id'],
+    [{ tool_calls: 'x' }, 'invalid_type', 'tool_calls'],
+    [{ tool_calls: [1] }, 'invalid_type', 'tool_calls[0]'],
+    [{ tool_calls: [call({})] }, 'invalid_type', 'tool_calls[0].function'],
+    [{ tool_calls: [call({ function: {} })] }, 'invalid_type', 'tool_calls[0].function.name'],
+    [{ tool_calls: [{ type: 'retrieval' }] }, 'invalid_value', 'tool_calls[0].type'],
+    [
+      { tool_calls: [call({ function: { name: 'f', arguments: '{' } })] },
+      'invalid_value',
+      'tool_calls[0].function.arguments',
+    ],
+  ];
+  for (const [fields, code, param] of cases) {
+    const found = await errorOf(await chat({ messages: [{ role: 'assistant', content: null, ...fields }] }));
+    assert.deepEqual(found, { status: 400, code, param: `messages[0].${param}` });
+  }
+  const asClientsEcho = { name: null, refusal: null, tool_calls: null, annotations: [] };
+  const right = call({ function: { name: 'f', arguments: '{"a":1}' } });
+  for (const fields of [asClientsEcho, { tool_calls: [right] }, { tool_calls: [] }]) {
+    const response = await chat({ messages: [{ role: 'assistant', content: 'hi', ...fields }] });
+    assert.equal(response.status, 200, JSON.stringify(fields));
   }
 });
 
