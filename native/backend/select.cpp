@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <string_view>
 
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/table.h"
@@ -24,6 +25,13 @@ std::optional<std::string> forced_isa(const BackendOptions& options) {
   const char* isa = std::getenv("SENSORIUM_CPU_ISA");
   if (isa == nullptr || *isa == '\0') return std::nullopt;
   return isa;
+}
+
+/// Whether a forced tile table may run without the instructions: slow, but the same to the bit.
+bool should_emulate_tiles(const BackendOptions& options) {
+  if (options.emulate_tiles) return true;
+  const char* value = std::getenv("SENSORIUM_EMULATE_TILES");
+  return value != nullptr && std::string_view(value) == "1" && !cpu_features().has_amx_bf16;
 }
 
 /// The vector kernels that this machine runs best.
@@ -93,7 +101,7 @@ CpuInfo cpu_info() {
 std::unique_ptr<Backend> create_cpu_backend(const BackendOptions& options) {
   const std::vector<std::string> isas = available_isas();
   const std::string isa = forced_isa(options).value_or(isas.back());
-  if (options.emulate_tiles && isa == "amx") {
+  if (isa == "amx" && should_emulate_tiles(options)) {
     return std::make_unique<CpuBackend>(amx_table(emulated_tiles()), options.compute_dtype, options.num_threads);
   }
   if (std::find(isas.begin(), isas.end(), isa) == isas.end()) {

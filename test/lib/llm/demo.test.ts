@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { LLM, type ChatMessageInput } from '../../../lib/llm.js';
+import { loadAddon } from '../../../lib/native/load.js';
 import { readJson, REPOSITORY } from '../support/goldens.js';
 
 interface Sample {
@@ -24,16 +25,30 @@ function toMessages({ files, kind, question }: Sample): ChatMessageInput[] {
 const isRight = ({ model, expected }: Sample, text: string | undefined): boolean =>
   text === expected || text === model;
 
-for (const dtype of ['bfloat16', 'float32'] as const) {
-  describe(`the demo model's samples, ${dtype}`, () => {
+/** Every table this CPU runs; the tile table by emulation where the instructions are missing. */
+const TABLES = [...new Set([...loadAddon().cpuInfo().isas, 'amx'])];
+
+before(() => {
+  process.env.SENSORIUM_EMULATE_TILES = '1';
+});
+after(() => {
+  delete process.env.SENSORIUM_EMULATE_TILES;
+});
+
+const RUNS = TABLES.flatMap((isa) => (['bfloat16', 'float32'] as const).map((dtype) => ({ isa, dtype })));
+
+for (const { isa, dtype } of RUNS) {
+  describe(`the demo model's samples, ${isa}, ${dtype}`, () => {
     let llm: LLM;
     let alone: string[];
     before(async () => {
-      llm = await LLM.load({ model: join(REPOSITORY, 'models', 'demo'), dtype });
+      llm = await LLM.load({ model: join(REPOSITORY, 'models', 'demo'), dtype, isa });
+      assert.equal(llm.isa, isa);
     });
     after(() => llm.close());
 
-    test('one by one', async () => {
+    test('one by one', async (context) => {
+      context.diagnostic(`tile unit: ${llm.tileUnit}`);
       alone = [];
       for (const sample of samples) {
         const { outputs } = await llm.chat(toMessages(sample));
