@@ -31,7 +31,9 @@ Range row_block(int64_t block, int64_t num_rows) { return {block * kQueryRows, s
 }  // namespace
 
 std::unique_ptr<KvCache> CpuBackend::create_kv_cache(const KvCacheShape& shape) {
-  return std::make_unique<CpuKvCache>(shape, compute_dtype_);
+  auto cache = std::make_unique<CpuKvCache>(shape, compute_dtype_);
+  pool_.parallel_for(shape.num_blocks, 64, [&](int64_t begin, int64_t end) { cache->clear_blocks(begin, end - begin); });
+  return cache;
 }
 
 void CpuBackend::write_kv(KvCache& cache, int64_t layer, ConstMatrix k, ConstMatrix v, std::span<const int32_t> slots) {

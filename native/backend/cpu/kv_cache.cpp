@@ -35,6 +35,14 @@ CpuKvCache::CpuKvCache(const KvCacheShape& shape, DType dtype) : shape_(shape), 
   memory_ = Buffer(static_cast<size_t>(shape.num_layers * shape.num_blocks * block_elements_) * dtype_size(dtype));
 }
 
+void CpuKvCache::clear_blocks(int64_t first, int64_t count) {
+  const size_t block_bytes = static_cast<size_t>(block_elements_) * dtype_size(dtype_);
+  for (int64_t layer = 0; layer < shape_.num_layers; ++layer) {
+    const auto begin = static_cast<size_t>(layer * shape_.num_blocks + first) * block_bytes;
+    std::memset(static_cast<std::byte*>(memory_.data()) + begin, 0, static_cast<size_t>(count) * block_bytes);
+  }
+}
+
 void CpuKvCache::copy_block(int32_t from, int32_t to) {
   const size_t bytes = static_cast<size_t>(block_elements_) * dtype_size(dtype_);
   for (int64_t layer = 0; layer < shape_.num_layers; ++layer) {

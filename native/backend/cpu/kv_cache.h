@@ -15,6 +15,8 @@ class CpuKvCache final : public KvCache {
   int64_t num_blocks() const override { return shape_.num_blocks; }
   int64_t block_size() const override { return shape_.block_size; }
   size_t size_bytes() const override { return memory_.size_bytes(); }
+  /// Zeroes blocks of every layer: rows that nobody wrote hold no NaN, and the memory is taken now, not request by request.
+  void clear_blocks(int64_t first, int64_t count);
   void copy_block(int32_t from, int32_t to) override;
 
   const KvCacheShape& shape() const { return shape_; }
