@@ -3,7 +3,7 @@ import { throwIfAborted } from './engine/engine.js';
 import type { OutputDelta, RequestResult, RunningRequest } from './engine/types.js';
 import { SensoriumError, toSensoriumError } from './errors.js';
 import { runBatch, type BatchOptions } from './llm/batch.js';
-import { splitOptions } from './llm/call-options.js';
+import { checkCallOptions, splitOptions } from './llm/call-options.js';
 import { loadModel, type LoadedModel } from './llm/load-model.js';
 import { readLocalFiles } from './llm/local-files.js';
 import { isTokenIds, parsePrompt } from './llm/prompt-input.js';
@@ -119,6 +119,7 @@ export class LLM {
     messages: ChatMessageInput[] | ChatMessageInput[][],
     options: ChatCallOptions = {},
   ): Promise<RequestResult | RequestResult[]> {
+    checkCallOptions(options);
     if (!isBatchOfChats(messages)) return (await this.startChat(messages, options)).result();
     return runBatch(
       messages,
@@ -142,6 +143,7 @@ export class LLM {
     prompt: PromptInput | PromptInput[],
     options: GenerateOptions = {},
   ): Promise<RequestResult | RequestResult[]> {
+    checkCallOptions(options);
     if (!isBatchOfPrompts(prompt)) return (await this.startGenerate(prompt, options)).result();
     return runBatch(
       prompt,

@@ -50,7 +50,7 @@ export class Engine {
         parts.onProgress ?? (() => undefined),
       );
     } catch (error) {
-      throw fromNativeError(error, { invalid_argument: 'invalid_option' });
+      throw fromNativeError(error, { invalid_argument: 'invalid_option', unavailable: 'isa_unavailable' });
     }
     return engine;
   }
@@ -135,16 +135,17 @@ export class Engine {
     throw new SensoriumError('invalid_value', message, { param: 'prompt' });
   }
 
+  /** This and the two below throw `engine_unavailable` once the engine is closed. */
   stats(): NativeStats {
-    return this.native.stats();
+    return guarded(() => this.native.stats());
   }
 
   resetCaches(): void {
-    this.native.resetCaches();
+    guarded(() => this.native.resetCaches());
   }
 
   hasEncoded(key: string): boolean {
-    return this.native.hasEncoded(key);
+    return guarded(() => this.native.hasEncoded(key));
   }
 
   /** Refuses new requests, gives running ones `graceMs` to end, aborts the rest and frees the native engine. */
@@ -172,6 +173,14 @@ export class Engine {
         resolve();
       };
     });
+  }
+}
+
+function guarded<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw fromNativeError(error);
   }
 }
 

@@ -1,6 +1,7 @@
 import { SensoriumError } from '../errors.js';
 import type { MediaOptions } from '../media/types.js';
 import type { ChatOptions, SamplingOptions } from '../request/types.js';
+import { checkOptionNames } from './option-names.js';
 import type { ChatCallOptions, GenerateOptions, SubmitOptions } from './types.js';
 
 const SAMPLING_FIELDS = [
@@ -34,16 +35,22 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...CHAT_FIELDS,
 ]);
 
-const toCamel = (name: string): string =>
-  name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+const isSignal = (value: unknown): boolean =>
+  value instanceof EventTarget && typeof (value as Partial<AbortSignal>).aborted === 'boolean';
 
-/** A misspelled option would change the answer silently. */
-function checkNames(options: object): void {
-  for (const name of Object.keys(options)) {
-    if (KNOWN_FIELDS.has(name)) continue;
-    const camel = toCamel(name);
-    const hint = KNOWN_FIELDS.has(camel) ? `; it is called '${camel}' here` : '';
-    throw new SensoriumError('invalid_option', `There is no option '${name}'${hint}.`, { param: name });
+/** Throws `invalid_option` for options that are misspelled or are none. */
+export function checkCallOptions(options: ChatCallOptions | GenerateOptions): void {
+  checkOptionNames(options, KNOWN_FIELDS);
+  const { signal, onProgress } = options;
+  if (signal !== undefined && !isSignal(signal)) {
+    throw new SensoriumError('invalid_option', 'The option signal must be an AbortSignal.', {
+      param: 'signal',
+    });
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new SensoriumError('invalid_option', 'The option onProgress must be a function.', {
+      param: 'onProgress',
+    });
   }
 }
 
@@ -51,7 +58,7 @@ function checkNames(options: object): void {
 export function splitOptions(
   options: ChatCallOptions | GenerateOptions,
 ): SubmitOptions & ChatOptions & MediaOptions {
-  checkNames(options);
+  checkCallOptions(options);
   const { requestId, cacheSalt, signal, mediaIoKwargs, mmProcessorKwargs } = options;
   const { chatTemplateKwargs, addGenerationPrompt, continueFinalMessage, tools } = options as ChatCallOptions;
   const sampling = Object.fromEntries(

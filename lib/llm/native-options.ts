@@ -1,6 +1,7 @@
 import { SensoriumError } from '../errors.js';
 import type { Modality } from '../media/types.js';
 import type { NativeEngineOptions } from '../native/addon.js';
+import { checkOptionTypes } from './option-names.js';
 import type { LLMOptions, MediaRules } from './types.js';
 
 const GIB = 1024 ** 3;
@@ -12,6 +13,27 @@ const DEFAULT_MEDIA_LIMIT = 999;
 const BLOCK_SIZE = 16;
 /** Rows of the requests that run now must fit whatever the cache's size. */
 const MIN_ENCODER_CACHE_BYTES = 64 * 1024 ** 2;
+
+const OPTION_TYPES = {
+  model: 'string',
+  dtype: 'string',
+  isa: 'string',
+  numThreads: 'number',
+  maxModelLen: 'number',
+  maxNumSeqs: 'number',
+  maxNumBatchedTokens: 'number',
+  kvCacheGb: 'number',
+  mmProcessorCacheGb: 'number',
+  enablePrefixCaching: 'boolean',
+  limitMmPerPrompt: 'object',
+  servedModelName: 'string',
+  chatTemplate: 'string',
+  mediaPolicy: 'object',
+  mediaIoKwargs: 'object',
+  mmProcessorKwargs: 'object',
+  maxQueued: 'number',
+  onProgress: 'function',
+} as const satisfies Record<keyof LLMOptions, string>;
 
 const invalidOption = (name: string, message: string): SensoriumError =>
   new SensoriumError('invalid_option', `The option ${name} ${message}`, { param: name });
@@ -34,11 +56,12 @@ function checkGb(name: string, value: number | undefined, isZeroAllowed: boolean
 
 /** Checks what does not need the model. Throws `invalid_option` naming the option. */
 export function checkOptions(options: LLMOptions): void {
+  checkOptionTypes(options, OPTION_TYPES);
   checkInteger('numThreads', options.numThreads, 1, 1024);
   checkInteger('maxModelLen', options.maxModelLen, 2, 2 ** 24);
   checkInteger('maxNumSeqs', options.maxNumSeqs, 1, 4096);
   checkInteger('maxNumBatchedTokens', options.maxNumBatchedTokens, 1, 2 ** 20);
-  checkInteger('maxQueued', options.maxQueued, 0, 2 ** 20);
+  checkInteger('maxQueued', options.maxQueued, 1, 2 ** 20);
   checkGb('kvCacheGb', options.kvCacheGb, false);
   checkGb('mmProcessorCacheGb', options.mmProcessorCacheGb, true);
   if (options.dtype !== undefined && !['auto', 'float32', 'bfloat16'].includes(options.dtype)) {

@@ -2,6 +2,7 @@ import { readPayload } from '../chat/media-source.js';
 import { MediaCounter, type LocalFile } from '../chat/parts.js';
 import { SensoriumError } from '../errors.js';
 import type { MediaPart, Modality } from '../media/types.js';
+import { checkOptionNames } from './option-names.js';
 import type { MediaInput, MediaRules, MultiModalPrompt, PromptInput } from './types.js';
 
 export interface ParsedPrompt {
@@ -12,6 +13,14 @@ export interface ParsedPrompt {
 }
 
 const MODALITIES: readonly Modality[] = ['image', 'video', 'audio'];
+const PROMPT_FIELDS: ReadonlySet<string> = new Set([
+  'prompt',
+  'multiModalData',
+  'multiModalUuids',
+  'mmProcessorKwargs',
+] satisfies (keyof MultiModalPrompt)[]);
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
 function asList<T>(value: T | T[] | undefined): T[] {
   if (value === undefined) return [];
@@ -93,6 +102,10 @@ export function parsePrompt(input: PromptInput, rules: MediaRules): ParsedPrompt
         param: 'prompt',
       },
     );
+  }
+  checkOptionNames(input, PROMPT_FIELDS);
+  for (const field of ['multiModalData', 'multiModalUuids'] as const) {
+    if (isGiven(input[field])) checkOptionNames(input[field], new Set(MODALITIES));
   }
   checkPrompt(input.prompt);
   const reader = new MediaReader(rules);

@@ -119,11 +119,34 @@ const BOUNDED_FIELDS = [
   'maxInFlightBytes',
 ] as const satisfies readonly (keyof MediaPolicy)[];
 
+/** Fields that a default policy leaves out. */
+const OPTIONAL_FIELDS: readonly string[] = ['allowedLocalMediaPath'];
+
+/** A misspelled or mistyped guard must not silently stay as it was, or fall. */
+function checkOverrides(overrides: object): void {
+  const defaults = defaultMediaPolicy() as unknown as Record<string, unknown>;
+  for (const [field, value] of Object.entries(overrides) as [string, unknown][]) {
+    const isOptional = OPTIONAL_FIELDS.includes(field);
+    if (!isOptional && !Object.hasOwn(defaults, field)) {
+      throw new SensoriumError('invalid_option', `There is no media option '${field}'.`, { param: field });
+    }
+    if (value === undefined) continue;
+    const isRight = Array.isArray(defaults[field])
+      ? Array.isArray(value) && value.every((entry) => typeof entry === 'string')
+      : typeof value === (isOptional ? 'string' : typeof defaults[field]);
+    if (isRight) continue;
+    throw new SensoriumError('invalid_option', `The media option ${field} is of the wrong type.`, {
+      param: field,
+    });
+  }
+}
+
 /** Defaults, then the environment, then `overrides`. Throws `invalid_option`. */
 export function createMediaPolicy(
   overrides: Partial<MediaPolicy> = {},
   env: Environment = process.env,
 ): MediaPolicy {
+  checkOverrides(overrides);
   const policy = {
     ...defaultMediaPolicy(),
     ...mediaPolicyFromEnvironment(env),

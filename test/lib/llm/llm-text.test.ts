@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { SensoriumError, type ErrorCode } from '../../../lib/errors.js';
-import { LLM, type LLMOptions, type RequestObservation } from '../../../lib/llm.js';
+import {
+  LLM,
+  type GenerateOptions,
+  type LLMOptions,
+  type PromptInput,
+  type RequestObservation,
+} from '../../../lib/llm.js';
 import type { NativeRequest } from '../../../lib/native/addon.js';
 import { FakeAddon } from '../engine/fake-native.js';
 import { modelFolderOf } from '../support/goldens.js';
@@ -151,6 +157,24 @@ describe('calls', () => {
     });
   });
 
+  test('options that are none are refused before any work', async () => {
+    const chat = [{ role: 'user', content: 'x' }];
+    const bad = [null, 5, { signal: 5 }, { signal: {} }, { onProgress: 'x' }] as unknown as [GenerateOptions];
+    for (const options of bad) {
+      await assert.rejects(llm.chat(chat, options), hasCode('invalid_option'));
+      await assert.rejects(llm.chat([chat], options), hasCode('invalid_option'));
+      await assert.rejects(llm.generate('x', options), hasCode('invalid_option'));
+      await assert.rejects(llm.generate(['x'], options), hasCode('invalid_option'));
+    }
+    const misspelled = [
+      { prompt: 'x', images: [] },
+      { prompt: 'x', multiModalData: { picture: [] } },
+    ];
+    for (const prompt of misspelled as PromptInput[]) {
+      await assert.rejects(llm.generate(prompt), hasCode('invalid_option'));
+    }
+  });
+
   test('media for a text model, prompts that are too long, placeholders without media', async () => {
     const chat = [{ role: 'user', content: [{ type: 'image', image: new Uint8Array(3) }] }];
     await assert.rejects(llm.chat(chat), hasCode('unsupported_modality'));
@@ -267,7 +291,20 @@ describe('checkpoints that cannot be loaded', () => {
       { numThreads: 1.5 },
       { limitMmPerPrompt: { smell: 1 } as Record<string, number> },
       { chatTemplate: 'no-such-file' },
+      { chatTemplate: 5 as unknown as string },
+      { model: '' },
+      { model: 5 as unknown as string },
+      { servedModelName: '' },
+      { max_model_len: 5 } as LLMOptions,
+      { mediaIoKwargs: [] as object },
+      { onProgress: 5 as unknown as () => void },
+      { maxQueued: 0 },
+      { mediaPolicy: { allowPrivateAddresses: true } as object },
+      { mediaPolicy: { allowPrivateMediaAddresses: 'no' as unknown as boolean } },
+      { mediaPolicy: { allowedMediaDomains: 'example.com' as unknown as string[] } },
     ];
+    const none = LLM.loadWith(new EchoAddon(), null as unknown as LLMOptions);
+    await assert.rejects(none, hasCode('invalid_option'));
     for (const options of bad)
       await assert.rejects(load(options), hasCode('invalid_option'), JSON.stringify(options));
   });

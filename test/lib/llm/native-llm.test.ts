@@ -201,3 +201,27 @@ test('closing gives running requests their grace', async () => {
   await llm.close({ graceMs: 30_000 });
   assert.equal((await running).outputs[0]?.finishReason, 'stop');
 });
+
+test('a table that this machine cannot run is refused by its own code', async () => {
+  await assert.rejects(LLM.load({ isa: 'mmx' }), hasCode('isa_unavailable'));
+});
+
+test('a closed model says so', async () => {
+  const llm = await LLM.load({ maxModelLen: 64 });
+  await llm.close();
+  assert.throws(() => llm.stats(), hasCode('engine_unavailable'));
+  assert.throws(() => llm.resetCaches(), hasCode('engine_unavailable'));
+});
+
+test('placeholders without their media are the fault of the prompt', async () => {
+  const llm = await LLM.load({ maxModelLen: 64 });
+  const isOfPrompt = (error: SensoriumError): boolean =>
+    error.code === 'placeholder_mismatch' && error.param === 'prompt';
+  await assert.rejects(llm.generate('<|vision_bos|><|IMAGE|><|vision_eos|>'), isOfPrompt);
+  const long = llm.chat(user('x '.repeat(100)));
+  await assert.rejects(
+    long,
+    (error: SensoriumError) => error.code === 'prompt_too_long' && error.param === 'messages',
+  );
+  await llm.close();
+});
