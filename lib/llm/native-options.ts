@@ -11,8 +11,6 @@ const DEFAULT_MM_CACHE_GB = 1;
 const DEFAULT_MAX_QUEUED = 1024;
 const DEFAULT_MEDIA_LIMIT = 999;
 const BLOCK_SIZE = 16;
-/** Rows of the requests that run now must fit whatever the cache's size. */
-const MIN_ENCODER_CACHE_BYTES = 64 * 1024 ** 2;
 
 const OPTION_TYPES = {
   model: 'string',
@@ -78,7 +76,7 @@ export function checkOptions(options: LLMOptions): void {
 /** How the budget for media is shared: half for processed items, half for encoder rows. */
 export function mediaCacheBytes(options: LLMOptions): { processorBytes: number; encoderBytes: number } {
   const half = Math.floor(((options.mmProcessorCacheGb ?? DEFAULT_MM_CACHE_GB) * GIB) / 2);
-  return { processorBytes: half, encoderBytes: Math.max(half, MIN_ENCODER_CACHE_BYTES) };
+  return { processorBytes: half, encoderBytes: half };
 }
 
 export function toNativeOptions(
