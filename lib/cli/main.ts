@@ -12,6 +12,8 @@ function exitCodeOf(error: unknown): number {
 
 function explain(error: unknown): string {
   if (error instanceof SensoriumError) return `${error.message} [${error.code}]`;
+  // What the system refused, such as a port in use, needs no stack.
+  if (error instanceof Error && 'syscall' in error) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 

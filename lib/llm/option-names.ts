@@ -40,7 +40,7 @@ export function checkOptionTypes(options: unknown, types: Readonly<Record<string
   for (const [name, value] of Object.entries(options)) {
     const type = types[name] as TypeName;
     if (value === undefined || hasType(value, type)) continue;
-    const found = value === '' ? 'empty' : Array.isArray(value) ? 'a list' : String(value).slice(0, 40);
+    const found = value === '' ? 'empty' : Array.isArray(value) ? 'a list' : `of type ${typeof value}`;
     const message = `The option ${name} must be ${EXPECTED[type]}, not ${found}.`;
     throw new SensoriumError('invalid_option', message, { param: name });
   }

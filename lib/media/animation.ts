@@ -17,7 +17,7 @@ export async function decodeAnimation(
   defaults: VideoSampling,
   context: DecodeContext,
 ): Promise<DecodedVideo> {
-  const header = await readImageHeader(bytes, context.policy);
+  const header = await readImageHeader(bytes, context.policy, 'video');
   const total = header.numPages;
   const fps = meanFps(header);
   if (total / fps > context.policy.maxVideoSeconds) {

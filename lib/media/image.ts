@@ -4,7 +4,7 @@ import type { DecodeContext } from './decode-context.js';
 import { formatRefused, invalidMedia, nextTurn, throwIfAborted, tooLarge } from './failure.js';
 import type { ImageSettings } from './media-settings.js';
 import { sniffFormat, type MediaFormat } from './sniff.js';
-import type { DecodedImage, MediaPolicy } from './types.js';
+import type { DecodedImage, MediaPolicy, Modality } from './types.js';
 
 /** Formats that are recognised, with the name an error gives them; the rest of libvips' loaders stays blocked. */
 const ACCEPTED: ReadonlySet<MediaFormat> = new Set<MediaFormat>([
@@ -41,18 +41,22 @@ export function sharpOptions(policy: Pick<MediaPolicy, 'maxImagePixels'>): Sharp
 }
 
 /**
- * Format and size from the header alone, checked against the pixel limit.
- * Throws `media_format_refused`, `invalid_image`, `media_too_large`.
+ * Format and size from the header alone, checked against the pixel limit. `modality` is what the bytes are used as.
+ * Throws `media_format_refused`, `invalid_image` or `invalid_video`, `media_too_large`.
  */
-export async function readImageHeader(bytes: Uint8Array, policy: MediaPolicy): Promise<ImageHeader> {
+export async function readImageHeader(
+  bytes: Uint8Array,
+  policy: MediaPolicy,
+  modality: Modality = 'image',
+): Promise<ImageHeader> {
   const format = sniffFormat(bytes);
-  if (bytes.length === 0) throw invalidMedia('image', 'is empty');
-  if (format === undefined) throw invalidMedia('image', 'is in no known format');
-  if (!ACCEPTED.has(format)) throw formatRefused('image', format.toUpperCase());
-  const header = format === 'bmp' ? bmpHeader(bytes) : await sharpHeader(bytes, format);
+  if (bytes.length === 0) throw invalidMedia(modality, 'is empty');
+  if (format === undefined) throw invalidMedia(modality, 'is in no known format');
+  if (!ACCEPTED.has(format)) throw formatRefused(modality, format.toUpperCase());
+  const header = format === 'bmp' ? bmpHeader(bytes) : await sharpHeader(bytes, format, modality);
   if (header.width * header.height > policy.maxImagePixels) {
     throw tooLarge(
-      'image',
+      modality,
       `has ${header.width} x ${header.height} pixels, more than the limit of ${policy.maxImagePixels}`,
     );
   }
@@ -64,14 +68,14 @@ function bmpHeader(bytes: Uint8Array): ImageHeader {
   return { width, height, format: 'bmp', numPages: 1 };
 }
 
-async function sharpHeader(bytes: Uint8Array, format: MediaFormat): Promise<ImageHeader> {
+async function sharpHeader(bytes: Uint8Array, format: MediaFormat, modality: Modality): Promise<ImageHeader> {
   try {
     // The limit is checked by the caller, on the size this reads; no pixel is decoded here.
     const metadata = await sharp(bytes, { limitInputPixels: false, failOn: 'error' }).metadata();
     const { width, height, pages } = metadata;
     return { width, height: metadata.pageHeight ?? height, format, numPages: pages ?? 1, metadata };
   } catch (error) {
-    throw invalidMedia('image', 'has a broken header', error);
+    throw invalidMedia(modality, 'has a broken header', error);
   }
 }
 

@@ -1,10 +1,11 @@
-import { SensoriumError } from '../errors.js';
+import { SensoriumError, toSensoriumError } from '../errors.js';
 import { parseDataUrlHeader } from './data-url.js';
 import type { MediaOptions, MediaPart, MediaPolicy, Modality } from './types.js';
 import { isDataUrl } from './url-guard.js';
 
 /** Frame rates above this are no frame rates. */
 const MAX_FPS = 1000;
+const FPS_RULE = `must be a number above 0 and at most ${MAX_FPS}`;
 const DEFAULT_BACKGROUND: [number, number, number] = [255, 255, 255];
 
 export interface ImageSettings {
@@ -62,11 +63,39 @@ function readRecord(value: unknown, name: string): Kwargs {
   return value as Kwargs;
 }
 
+/** Where the field `name` of the merged options was written: in the part, or in one of the request's groups. */
+function pathOf(name: string, part: MediaPart, request: MediaOptions): string {
+  const { modality, options, param } = part;
+  if (name.startsWith('media_io_kwargs')) return name;
+  if (name.endsWith('_kwargs')) return `mm_processor_kwargs.${name}`;
+  if (isGiven(options?.[name])) return param;
+  if (isGiven(flattenProcessorKwargs(request.mmProcessorKwargs ?? {}, modality)[name])) {
+    return `mm_processor_kwargs.${name}`;
+  }
+  if (isGiven(request.mediaIoKwargs?.[modality]?.[name])) return `media_io_kwargs.${modality}.${name}`;
+  return param;
+}
+
 /**
  * The options of one part: server defaults, then the request's, then the part's own. Every number is checked against the
- * policy here, before anything is fetched. Throws `invalid_type`, `invalid_value`.
+ * policy here, before anything is fetched. Throws `invalid_value`, naming the field.
  */
 export function readMediaSettings(
+  part: MediaPart,
+  server: MediaOptions,
+  request: MediaOptions,
+  policy: MediaPolicy,
+): MediaSettings {
+  try {
+    return readMerged(part, server, request, policy);
+  } catch (error) {
+    const failure = toSensoriumError(error);
+    if (failure.param === null) throw failure;
+    throw failure.renamingParam(failure.param, pathOf(failure.param, part, request));
+  }
+}
+
+function readMerged(
   part: MediaPart,
   server: MediaOptions,
   request: MediaOptions,
@@ -83,6 +112,7 @@ export function readMediaSettings(
     ...(part.options ?? {}),
   };
   for (const name of ['min_pixels', 'max_pixels']) readCount(processorKwargs, name, Number.MAX_SAFE_INTEGER);
+  if (processorKwargs['fps'] === -1) throw invalid('fps', FPS_RULE);
   const decode = {
     ...readImageSettings(ioKwargs),
     ...readVideoSettings({ ...ioKwargs, ...withoutAbsent(processorKwargs) }, policy),
@@ -115,17 +145,20 @@ function readVideoSettings(kwargs: Kwargs, policy: MediaPolicy): Omit<VideoSetti
   };
 }
 
-/** -1 means "not limiting". */
+/** -1 means "not limiting" among the options of reading. */
 function readFps(value: unknown): number | undefined {
-  return !isGiven(value) || value === -1 ? undefined : checkFps('fps', value);
+  if (!isGiven(value) || value === -1) return undefined;
+  if (!isFps(value)) throw invalid('fps', FPS_RULE);
+  return value;
 }
 
-/** `value` as frames per second. Throws `invalid_value`. */
-export function checkFps(name: string, value: unknown): number {
-  if (typeof value !== 'number' || !(value > 0) || value > MAX_FPS) {
-    throw invalid(name, `must be a number above 0 and at most ${MAX_FPS}`);
-  }
-  return value;
+function isFps(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value <= MAX_FPS;
+}
+
+/** Throws `invalid_value` unless `fps` is a rate of frames. */
+export function checkFps(fps: number): void {
+  if (!isFps(fps)) throw new SensoriumError('invalid_value', `fps ${FPS_RULE}.`);
 }
 
 function readCount(kwargs: Kwargs, name: string, most: number): number | undefined {
@@ -148,7 +181,7 @@ function withoutAbsent(kwargs: Kwargs): Kwargs {
 }
 
 function invalid(name: string, reason: string): SensoriumError {
-  return new SensoriumError('invalid_value', `${name} ${reason}.`);
+  return new SensoriumError('invalid_value', `${name} ${reason}.`, { param: name });
 }
 
 /** The pieces of `data:video/jpeg;base64,f0,f1,...`, or undefined where the URL is something else. */

@@ -89,7 +89,7 @@ export class SourceLoader {
     signal: AbortSignal,
   ): Promise<LoadedSource> {
     this.checkFrameCount(source.frames.length);
-    if (source.fps !== undefined) checkFps('fps', source.fps);
+    if (source.fps !== undefined) checkFps(source.fps);
     const limiter = new Limiter(MAX_CONCURRENT_FRAME_FETCHES);
     const pictures = await Promise.all(
       source.frames.map((frame) =>

@@ -94,14 +94,15 @@ export class UrlGuard {
     this.domains = new Set(policy.allowedMediaDomains.map((domain) => normaliseHost(domain.toLowerCase())));
   }
 
-  /** Checks the domain list and literal addresses (for which no name lookup runs). */
+  /** Checks the domain list, and what no name lookup is needed for: literal addresses and the names of this machine. */
   check(url: URL): void {
     const host = normaliseHost(url.hostname);
     if (this.domains.size > 0 && !this.domains.has(host)) {
       throw new SensoriumError('media_domain_refused', 'The media URL is not on an allowed domain.');
     }
     const literal = host.startsWith('[') ? host.slice(1, -1) : host;
-    if (isIP(literal) !== 0 && !this.isAllowed(literal)) throw addressRefused();
+    const isRefused = isIP(literal) === 0 ? isLocalName(host) : !isPublicAddress(literal);
+    if (isRefused && !this.policy.allowPrivateMediaAddresses) throw addressRefused();
   }
 
   /** The connector's name lookup: the addresses it answers are the ones dialled, so nothing can change in between. */
@@ -119,6 +120,11 @@ export class UrlGuard {
   private isAllowed(address: string): boolean {
     return this.policy.allowPrivateMediaAddresses || isPublicAddress(address);
   }
+}
+
+/** Names that mean this machine everywhere (RFC 6761), whatever a resolver says. */
+function isLocalName(host: string): boolean {
+  return host === 'localhost' || host.endsWith('.localhost');
 }
 
 function normaliseHost(host: string): string {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '../support/cli.js';
@@ -61,4 +63,14 @@ test('a kernel table can be forced', async () => {
   const unknown = await runCli(['demo'], { env: { SENSORIUM_CPU_ISA: 'quantum' } });
   assert.notEqual(unknown.code, 0);
   assert.match(unknown.stderr, /quantum/);
+});
+
+test('a port in use is told in one line', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  t.after(() => other.close());
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const { code, stderr } = await runCli(['serve', '--log-level', 'silent', '--port', String(port)]);
+  assert.equal(code, 1);
+  assert.match(stderr, /^sensorium: .*EADDRINUSE.*\n$/);
 });

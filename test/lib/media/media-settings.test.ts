@@ -77,6 +77,20 @@ describe('values', () => {
       throwsWith(() => read(kwargs({ max_pixels: value })), 'invalid_value');
     throwsWith(() => read({ mediaIoKwargs: { video: [] as never } }), 'invalid_value');
     throwsWith(() => read(kwargs({ videos_kwargs: 3 })), 'invalid_value');
+    throwsWith(() => read(kwargs({ fps: -1 })), 'invalid_value');
+  });
+
+  test('the error names the field that holds the wrong value', () => {
+    const wrong = { fps: 1e9 };
+    const cases: [MediaOptions, string][] = [
+      [kwargs(wrong), 'mm_processor_kwargs.fps'],
+      [kwargs({ videos_kwargs: wrong }), 'mm_processor_kwargs.fps'],
+      [kwargs({ videos_kwargs: 3 }), 'mm_processor_kwargs.videos_kwargs'],
+      [io(wrong), 'media_io_kwargs.video.fps'],
+      [{ mediaIoKwargs: { video: [] as never } }, 'media_io_kwargs.video'],
+    ];
+    for (const [request, param] of cases) assert.throws(() => read(request), { param });
+    assert.throws(() => read({}, {}, { ...VIDEO, options: wrong }), { param: VIDEO.param });
   });
 });
 

@@ -24,6 +24,9 @@ const PRIVATE_HOSTS = [
   '224.0.0.1',
   '255.255.255.255',
   '127.0.0.1.',
+  'localhost',
+  'LOCALHOST.',
+  'media.localhost',
   '127。0。0。1',
   '[::1]',
   '[::]',
@@ -60,6 +63,7 @@ describe('literal addresses', () => {
     guard.check(httpUrl('https://[2606:4700::1111]/x'));
     const open = new UrlGuard(policyWith({ allowPrivateMediaAddresses: true }));
     open.check(httpUrl('http://127.0.0.1/x'));
+    open.check(httpUrl('http://localhost/x'));
     open.check(httpUrl('http://[::1]/x'));
   });
 

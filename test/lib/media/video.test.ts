@@ -178,6 +178,12 @@ describe('without ffmpeg', () => {
     }
   });
 
+  test('a damaged animation is an invalid video, not an invalid image', async () => {
+    for (const bytes of [await animation().gif().toBuffer(), await animation().webp().toBuffer()]) {
+      await rejectsWith(decode(bytes.subarray(0, 14), {}, missing), 'invalid_video');
+    }
+  });
+
   test('a still picture of those formats is a clip of one frame', async () => {
     const still = await sharp(pages, { raw: { width: 6, height: 20, channels: 3 } })
       .gif()
