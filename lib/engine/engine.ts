@@ -184,9 +184,10 @@ function guarded<T>(call: () => T): T {
   }
 }
 
-export function promptTooLong(numTokens: number, maxModelLen: number): SensoriumError {
+/** `isPartial`: counting ended before the prompt did. */
+export function promptTooLong(numTokens: number, maxModelLen: number, isPartial = false): SensoriumError {
   const message =
-    `The prompt has ${numTokens} tokens; this model takes at most ${maxModelLen - 1} and needs room for one more. ` +
+    `The prompt has ${isPartial ? 'at least ' : ''}${numTokens} tokens; this model takes at most ${maxModelLen - 1} and needs room for one more. ` +
     'Media count with the tokens they become.';
   return new SensoriumError('prompt_too_long', message, { param: 'prompt' });
 }

@@ -63,6 +63,7 @@ export class RequestPipeline {
     options: ChatOptions & PrepareOptions,
   ): Promise<ExpandedPrompt> {
     try {
+      this.parts.resolver.checkOptions(options);
       const rendered = await this.renderChat(messages, options);
       return (await this.expand(rendered, options)).prompt;
     } catch (error) {
@@ -81,6 +82,7 @@ export class RequestPipeline {
     // One signal may end any number of requests.
     if (options.signal !== undefined) setMaxListeners(0, options.signal);
     this.parts.engine.checkBeforehand(sampling, nameOf(options));
+    this.parts.resolver.checkOptions(options);
     const { prompt, timings } = await this.expand(await render(), options);
     return this.parts.engine.submit(
       {
@@ -118,7 +120,7 @@ export class RequestPipeline {
     checkText: (text) => this.guard.checkNumTokens(this.parts.tokenizer.minNumTokens(text.length)),
     checkNumTokens: (numTokens) => {
       const { maxModelLen } = this.parts.engine.info;
-      if (numTokens > maxModelLen - 1) throw promptTooLong(numTokens, maxModelLen);
+      if (numTokens > maxModelLen - 1) throw promptTooLong(numTokens, maxModelLen, true);
     },
   };
 

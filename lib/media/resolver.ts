@@ -19,6 +19,7 @@ import { decodeVideo } from './video.js';
 
 /** Media of one request that are fetched and decoded at the same time. */
 const MAX_CONCURRENT_PARTS = 8;
+const MODALITIES: readonly Modality[] = ['image', 'video', 'audio'];
 
 export interface MediaResolverOptions {
   policy: MediaPolicy;
@@ -93,6 +94,15 @@ export class MediaResolver {
     );
     if (firstError) throw firstError;
     return items as KeyedItem[];
+  }
+
+  /** Refuses a request's options by themselves, whatever media it has. Throws `invalid_value`, naming the field. */
+  checkOptions(options: MediaOptions): void {
+    if (options.mediaIoKwargs === undefined && options.mmProcessorKwargs === undefined) return;
+    for (const modality of MODALITIES) {
+      const part: MediaPart = { modality, param: 'mm_processor_kwargs' };
+      readMediaSettings(part, {}, options, this.options.policy);
+    }
   }
 
   /** Ends open connections. */

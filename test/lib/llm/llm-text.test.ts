@@ -12,6 +12,7 @@ import {
   type RequestObservation,
 } from '../../../lib/llm.js';
 import type { NativeRequest } from '../../../lib/native/addon.js';
+import type { ChatMessage } from '../../../lib/request/types.js';
 import { FakeAddon } from '../engine/fake-native.js';
 import { modelFolderOf } from '../support/goldens.js';
 
@@ -175,9 +176,27 @@ describe('calls', () => {
     }
   });
 
+  test('media options are checked whether or not there are media', async () => {
+    const chat = [{ role: 'user', content: 'x' }];
+    const wrong = { mmProcessorKwargs: { fps: -1 } };
+    const isOfField = (error: SensoriumError): boolean =>
+      error.code === 'invalid_value' && error.param === 'mm_processor_kwargs.fps';
+    await assert.rejects(llm.chat(chat, wrong), isOfField);
+    await assert.rejects(llm.generate('x', wrong), isOfField);
+    const parsed: ChatMessage = {
+      role: 'user',
+      content: [{ type: 'text', text: 'x' }],
+      isPlainText: true,
+      extra: {},
+    };
+    await assert.rejects(llm.renderChat([parsed], wrong), isOfField);
+    await llm.chat(chat, { mediaIoKwargs: { video: { num_frames: -1, fps: -1 } } });
+  });
+
   test('media for a text model, prompts that are too long, placeholders without media', async () => {
     const chat = [{ role: 'user', content: [{ type: 'image', image: new Uint8Array(3) }] }];
     await assert.rejects(llm.chat(chat), hasCode('unsupported_modality'));
+    await assert.rejects(llm.generate('x'.repeat(10_000)), /at least \d+ tokens/);
     await assert.rejects(llm.generate('x'.repeat(10_000)), hasCode('prompt_too_long'));
     await assert.rejects(llm.generate('x'.repeat(10_000_000)), hasCode('prompt_too_long'));
     await assert.rejects(
