@@ -55,7 +55,6 @@ test('the event loop goes on while pictures are preprocessed and prompts compute
     await ask(1_000 + number);
     lags.push(await service.metric('nodejs_eventloop_lag_max_seconds'));
   }
-  lags.sort((a, b) => a - b);
-  // The histogram's resolution is 10 ms and other programs share the machine; blocking work would be in every request.
-  assert.ok(lags[4]! < 0.06, lags.join(' '));
+  // Blocking work would be in every request; other programs on the machine delay only some. The histogram's resolution is 10 ms.
+  assert.ok(Math.min(...lags) < 0.04, lags.join(' '));
 });
