@@ -18,6 +18,27 @@ export async function measureLimits(program: string): Promise<MachineLimits> {
   return JSON.parse(stdout) as MachineLimits;
 }
 
+/** The faster unit that the avx512 table takes for bfloat16 where this CPU has it: told beside the peak it is held against. */
+export function dotPeak(limits: MachineLimits, isa: string): { name: string; flops: number } | undefined {
+  const isFaster = limits.avx512_bf16_dot_flops > limits.avx512_fma_flops;
+  return isa === 'avx512' && isFaster
+    ? { name: 'AVX-512 bf16 dot peak', flops: limits.avx512_bf16_dot_flops }
+    : undefined;
+}
+
+/** Shares of the peaks for `flops` operations in `ms`: the one with a bar first. */
+export function computeShares(
+  limits: MachineLimits,
+  isa: string,
+  flops: number,
+  ms: number,
+): { of: string; value: number }[] {
+  const peaks = [computePeak(limits, isa), dotPeak(limits, isa)];
+  return peaks.flatMap((peak) =>
+    peak === undefined ? [] : [{ of: peak.name, value: flops / (ms / 1000) / peak.flops }],
+  );
+}
+
 /** The register peak that the table `isa` is held against: AMX tiles, else fp32 multiply-adds. */
 export function computePeak(limits: MachineLimits, isa: string): { name: string; flops: number } {
   if (isa === 'amx' && limits.amx_bf16_flops > 0)

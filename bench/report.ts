@@ -19,8 +19,7 @@ export function machineCard(limits: MachineLimits): string {
 }
 
 export function figureRow(figure: Figure): string {
-  const share =
-    figure.share === undefined ? '' : `${(100 * figure.share.value).toFixed(0)} % of ${figure.share.of}`;
+  const share = figure.shares.map(({ of, value }) => `${(100 * value).toFixed(0)} % of ${of}`).join(', ');
   const value = figure.value >= 100 ? figure.value.toFixed(0) : figure.value.toFixed(2);
   return `| ${figure.name} | ${value} ${figure.unit} | ${share} | ${figure.target} | ${figure.isMet ? 'yes' : 'no'} |`;
 }

@@ -5,8 +5,8 @@ export interface Figure {
   name: string;
   value: number;
   unit: string;
-  /** Share of the machine's limit, 0..1, and which limit. */
-  share?: { of: string; value: number } | undefined;
+  /** Shares of the machine's limits, 0..1; the target is about the first. */
+  shares: { of: string; value: number }[];
   /** The bar this figure has to reach, in words. */
   target: string;
   isMet: boolean;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { LLM, type LLMOptions } from '../../dist/index.js';
-import { computePeak } from '../limits.js';
+import { computeShares } from '../limits.js';
 import { writeCheckpoint } from '../random-checkpoint.js';
 import { DEMO_FOLDER } from '../paths.js';
 import { prefillFlops, TEXT_474M, textConfig, textTensors, textWeightCount } from '../shapes.js';
@@ -53,19 +53,18 @@ async function runPrefill(context: TrialContext): Promise<Figure[]> {
     );
     if (i > 0) times.push(result.timings.prefillMs);
   }
-  const peak = computePeak(context.limits, llm.isa);
   const ms = median(times);
-  const share = prefillFlops(TEXT_474M, length) / (ms / 1000) / peak.flops;
-  const bar = peak.name.startsWith('AMX') ? 0.3 : 0.75;
+  const shares = computeShares(context.limits, llm.isa, prefillFlops(TEXT_474M, length), ms);
+  const bar = shares[0]?.of.startsWith('AMX') ? 0.3 : 0.75;
   await llm.close();
   return [
     {
       name: 'prefill of 512 tokens',
       value: (length / ms) * 1000,
       unit: 'tok/s',
-      share: { of: peak.name, value: share },
+      shares,
       target: `>= ${bar * 100} %`,
-      isMet: share >= bar,
+      isMet: (shares[0]?.value ?? 0) >= bar,
     },
   ];
 }
@@ -100,7 +99,7 @@ async function runDecode(context: TrialContext): Promise<Figure[]> {
       name: 'decode, batch 1',
       value: 1000 / single,
       unit: 'tok/s',
-      share: { of: 'DRAM read', value: share },
+      shares: [{ of: 'DRAM read', value: share }],
       target: '>= 75 %',
       isMet: share >= 0.75,
     },
@@ -108,6 +107,7 @@ async function runDecode(context: TrialContext): Promise<Figure[]> {
       name: 'decode, batch 16 against batch 1',
       value: gain,
       unit: 'x',
+      shares: [],
       target: '>= 8 x',
       isMet: gain >= 8,
     },
