@@ -1,6 +1,7 @@
 #include "binding/engine_session.h"
 
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 #include "binding/engine_object.h"
@@ -24,8 +25,13 @@ Napi::Promise EngineSession::load(Napi::Env env, LoadOptions options, Napi::Func
   session->is_channel_open_ = true;
   // Registered after the channel, hence run before the channel's own cleanup.
   napi_add_env_cleanup_hook(env, stop, session.get());
-  session->worker_ =
-      std::thread([raw = session.get(), options = std::move(options)]() mutable { raw->run_load(std::move(options)); });
+  try {
+    session->worker_ =
+        std::thread([raw = session.get(), options = std::move(options)]() mutable { raw->run_load(std::move(options)); });
+  } catch (const std::system_error&) {
+    session->release_channel();  // else it would keep the process alive
+    throw;
+  }
   return session->loading_.Promise();
 }
 
@@ -57,10 +63,14 @@ Napi::Promise EngineSession::close(Napi::Env env) {
   if (is_closing_) return deferred.Promise();
   is_closing_ = true;
   update_keep_alive(env);
-  worker_ = std::thread([this, engine = std::move(loaded_.engine)]() mutable {
-    engine.reset();
-    post(Closed{});
-  });
+  try {
+    worker_ = std::thread([this, engine = std::move(loaded_.engine)]() mutable {
+      engine.reset();
+      post(Closed{});
+    });
+  } catch (const std::system_error&) {
+    post(Closed{});  // without a thread the engine was stopped right here
+  }
   return deferred.Promise();
 }
 
@@ -75,22 +85,20 @@ void EngineSession::post(Message message) {
   }
 }
 
-LoadProgress EngineSession::throttled_progress() {
-  using Clock = std::chrono::steady_clock;
-  return [this, last = Clock::time_point()](size_t done_bytes, size_t total_bytes) mutable {
-    if (is_canceled_) throw Error(ErrorCode::kUnavailable, "loading was canceled");
-    const Clock::time_point now = Clock::now();
-    if (done_bytes != total_bytes && now - last < kProgressInterval) return;
-    last = now;
-    post(Progress{done_bytes, total_bytes});
-  };
+void EngineSession::note_progress(Progress progress) {
+  if (is_canceled_) throw Error(ErrorCode::kUnavailable, "loading was canceled");
+  const auto now = std::chrono::steady_clock::now();
+  if (progress.done_bytes != progress.total_bytes && now - progress_posted_at_ < kProgressInterval) return;
+  progress_posted_at_ = now;
+  post(progress);
 }
 
 void EngineSession::run_load(LoadOptions options) {
   Loaded result;
   try {
+    const auto progress = [this](size_t done_bytes, size_t total_bytes) { note_progress({done_bytes, total_bytes}); };
     const auto sink = [this](Events&& events) { post(std::move(events)); };
-    result.engine = load_engine(std::move(options), throttled_progress(), sink);
+    result.engine = load_engine(std::move(options), progress, sink);
   } catch (...) {
     result.failure = current_failure();
   }
@@ -143,7 +151,7 @@ void EngineSession::on_loaded(Napi::Env env, Loaded& result) {
 }
 
 void EngineSession::on_closed() {
-  worker_.join();
+  if (worker_.joinable()) worker_.join();
   is_closing_ = false;
   release_channel();
   for (const Napi::Promise::Deferred& deferred : closing_) deferred.Resolve(env_.Undefined());

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -53,7 +54,8 @@ class EngineSession : public std::enable_shared_from_this<EngineSession> {
   /// From any thread. Dropped when the environment is going down.
   void post(Message message);
   void run_load(LoadOptions options);
-  LoadProgress throttled_progress();
+  /// Posts progress now and then; throws when the environment goes down, which ends the loading.
+  void note_progress(Progress progress);
 
   void on_events(Napi::Env env, const Events& events, const Napi::Function& callback);
   void on_loaded(Napi::Env env, Loaded& result);
@@ -74,7 +76,8 @@ class EngineSession : public std::enable_shared_from_this<EngineSession> {
   Napi::FunctionReference on_progress_;
   Napi::Promise::Deferred loading_;
   std::vector<Napi::Promise::Deferred> closing_;
-  std::thread worker_;  ///< loads, later closes
+  std::thread worker_;                                        ///< loads, later closes
+  std::chrono::steady_clock::time_point progress_posted_at_;  ///< of the loading thread
   std::atomic<bool> is_canceled_ = false;
   LoadedEngine loaded_;
   std::unordered_map<uint64_t, int32_t> num_running_;  ///< continuations under way, by request id

@@ -1,22 +1,6 @@
 #include "binding/failure.h"
 
-#include <new>
-
 namespace sensorium::binding {
-
-Failure current_failure() {
-  try {
-    throw;
-  } catch (const Error& error) {
-    return {error.code(), error.what()};
-  } catch (const std::bad_alloc&) {
-    return {ErrorCode::kOutOfMemory, "the system refused memory"};
-  } catch (const std::exception& error) {
-    return {ErrorCode::kInternal, error.what()};
-  } catch (...) {
-    return {ErrorCode::kInternal, "unknown exception"};
-  }
-}
 
 const char* error_code_name(ErrorCode code) {
   switch (code) {

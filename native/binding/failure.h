@@ -2,20 +2,9 @@
 
 #include <napi.h>
 
-#include <string>
-
-#include "core/error.h"
+#include "core/failure.h"
 
 namespace sensorium::binding {
-
-/// A caught exception, ready to cross threads.
-struct Failure {
-  ErrorCode code = ErrorCode::kInternal;
-  std::string message;
-};
-
-/// The exception in flight. Call it inside a catch block.
-Failure current_failure();
 
 /// NativeErrorCode of addon.ts.
 const char* error_code_name(ErrorCode code);

@@ -1,10 +1,22 @@
 #include "engine/encoder_cache.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/error.h"
 
 namespace sensorium {
+
+std::string encoder_key(std::string_view media_key, int32_t num_rows) {
+  return std::to_string(num_rows) + " " + std::string(media_key);
+}
+
+bool EncoderCache::contains_media(std::string_view media_key) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
+    const std::string_view key = entry.first;
+    return !entry.second.rows.empty() && key.substr(key.find(' ') + 1) == media_key;
+  });
+}
 
 bool EncoderCache::contains(const std::string& key) const {
   const auto found = entries_.find(key);

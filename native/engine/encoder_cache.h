@@ -3,13 +3,18 @@
 #include <cstdint>
 #include <list>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "core/tensor.h"
 
 namespace sensorium {
 
-/// Encoder outputs by media key. Entries in use are pinned by a count; the others stay, least recently used first out,
+/// Names an item's encoder output. The number of rows is part of it: when different contents come under one media key, none is
+/// served with another number of rows than it has placeholders.
+std::string encoder_key(std::string_view media_key, int32_t num_rows);
+
+/// Encoder outputs by encoder key. Entries in use are pinned by a count; the others stay, least recently used first out,
 /// while all together fit the capacity. An entry above the capacity lives only while it is in use.
 class EncoderCache {
  public:
@@ -17,6 +22,8 @@ class EncoderCache {
 
   /// True when an entry with rows is here, in use or not.
   bool contains(const std::string& key) const;
+  /// True when rows of an item with this media key are here, whatever their number.
+  bool contains_media(std::string_view media_key) const;
   /// One more user of an entry, computed or reserved; false when there is none.
   bool acquire(const std::string& key);
   /// Whether `size_bytes` more in use stay within the capacity. An empty house takes any size.

@@ -210,7 +210,7 @@ EngineStats Engine::stats() const {
 
 bool Engine::has_encoded(const std::string& media_key) const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->state.encoder_cache().contains(media_key);
+  return impl_->state.encoder_cache().contains_media(media_key);
 }
 
 void Engine::reset_caches() {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <exception>
-#include <new>
 
 namespace sensorium {
 namespace {
@@ -27,20 +25,6 @@ Choice choose(Sampler& sampler, const Sequence& sequence, int32_t index, std::sp
 }
 
 }  // namespace
-
-Failure current_failure() {
-  try {
-    throw;
-  } catch (const Error& error) {
-    return {error.code(), error.what()};
-  } catch (const std::bad_alloc&) {
-    return {ErrorCode::kOutOfMemory, "out of memory"};
-  } catch (const std::exception& error) {
-    return {ErrorCode::kInternal, error.what()};
-  } catch (...) {
-    return {ErrorCode::kInternal, "unknown exception"};
-  }
-}
 
 ModelRunner::ModelRunner(std::unique_ptr<Backend> backend, std::unique_ptr<Model> model, const EngineOptions& options)
     : backend_(std::move(backend)),
@@ -88,7 +72,10 @@ void ModelRunner::forward(const StepBatch& batch, std::span<Outcome> outcomes) {
   model_->forward(batch.view(), *kv_cache_, arena_, logits);
   std::vector<Outcome*> sampled;
   for (Outcome& outcome : outcomes) {
-    if (outcome.scheduled.is_sampled) sampled.push_back(&outcome);
+    if (!outcome.scheduled.is_sampled) continue;
+    sampled.push_back(&outcome);
+    // Here, because the pool's tasks must not throw.
+    outcome.choices.reserve(1 + outcome.scheduled.sequence->request->unforked_indices.size());
   }
   sample(sampled, logits);
 }

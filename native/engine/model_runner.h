@@ -3,21 +3,13 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
+#include "core/failure.h"
 #include "engine/sampler.h"
 #include "engine/step_batch.h"
 
 namespace sensorium {
-
-/// Why a sequence cannot go on.
-struct Failure {
-  ErrorCode code = ErrorCode::kInternal;
-  std::string message;
-};
-/// Of the exception being handled.
-Failure current_failure();
 
 /// The next token of one continuation, or why there is none.
 struct Choice {

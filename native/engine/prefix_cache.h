@@ -12,24 +12,22 @@
 
 namespace sensorium {
 
-/// The part of a media item's run that lies in a block. The grid and its time step are in it because positions, and so
-/// keys and values, depend on them.
+/// The part of a media item's run that lies in a block.
 struct BlockMedia {
   std::string key;
   int32_t begin = 0;      ///< first token in the block
   int32_t count = 0;      ///< tokens in the block
   int32_t row_begin = 0;  ///< encoder row of the first one
-  int32_t grid_t = 0, grid_h = 0, grid_w = 0;
-  float seconds_per_grid = 0.0F;
-  bool is_interleaved_with_audio = false;
   bool operator==(const BlockMedia&) const = default;
 };
 
-/// Everything that a full block's keys and values depend on: what lies before it, its tokens and its media.
+/// Everything that a full block's keys and values depend on: what lies before it, its tokens, their positions and its media.
 struct BlockKey {
   uint64_t parent_id = 0;  ///< identity of the block before; 0: none
   std::string cache_salt;  ///< of the first block of a chain; its successors inherit it through parent_id
   std::vector<int32_t> token_ids;
+  /// Bits of each token's (temporal, height, width). Media outside the block, behind it too, can move them.
+  std::vector<uint32_t> position_bits;
   std::vector<BlockMedia> media;
   bool operator==(const BlockKey&) const = default;
 };

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <string>
 
+#include "engine/encoder_cache.h"
+
 namespace sensorium {
 namespace {
 
@@ -12,8 +14,12 @@ constexpr int32_t kMaxContinuations = 128;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
 
-void require(bool is_fulfilled, const std::string& message) {
+void require(bool is_fulfilled, const char* message) {
   if (!is_fulfilled) refuse(message);
+}
+
+std::string outside_vocabulary(int32_t token_id, int64_t vocab_size) {
+  return "token id " + std::to_string(token_id) + " is not in the vocabulary of " + std::to_string(vocab_size);
 }
 
 void check_sampling(const SamplingParams& params, int64_t vocab_size) {
@@ -27,13 +33,13 @@ void check_sampling(const SamplingParams& params, int64_t vocab_size) {
   require(std::isfinite(params.frequency_penalty), "frequency_penalty must be finite");
   require(params.max_tokens >= 1, "max_tokens must be at least 1");
   require(params.min_tokens >= 0 && params.min_tokens <= params.max_tokens, "min_tokens must be in [0, max_tokens]");
-  require(params.n >= 1 && params.n <= kMaxContinuations, "n must be in [1, " + std::to_string(kMaxContinuations) + "]");
-  require(!params.num_logprobs || (*params.num_logprobs >= 0 && *params.num_logprobs <= vocab_size),
-          "the number of logprobs must be in [0, " + std::to_string(vocab_size) + "]");
+  if (params.n < 1 || params.n > kMaxContinuations) refuse("n must be in [1, " + std::to_string(kMaxContinuations) + "]");
+  if (params.num_logprobs && (*params.num_logprobs < 0 || *params.num_logprobs > vocab_size)) {
+    refuse("the number of logprobs must be in [0, " + std::to_string(vocab_size) + "]");
+  }
   for (const auto& [token_id, bias] : params.logit_bias) {
-    require(token_id >= 0 && token_id < vocab_size,
-            "logit_bias: token id " + std::to_string(token_id) + " is not in the vocabulary of " + std::to_string(vocab_size));
-    require(std::isfinite(bias), "logit_bias of token id " + std::to_string(token_id) + " must be finite");
+    if (token_id < 0 || token_id >= vocab_size) refuse("logit_bias: " + outside_vocabulary(token_id, vocab_size));
+    require(std::isfinite(bias), "the values of logit_bias must be finite");
   }
 }
 
@@ -56,9 +62,8 @@ void check_token_ids(const EngineRequest& input, const std::vector<MediaRun>& ru
     while (run != runs.end() && run->offset + run->count <= i) ++run;
     const bool is_placeholder = run != runs.end() && run->offset <= i;
     const int32_t token_id = input.prompt_ids[static_cast<size_t>(i)];
-    require(token_id >= 0 && (is_placeholder || token_id < vocab_size),
-            "token id " + std::to_string(token_id) + " at position " + std::to_string(i) +
-                " of the prompt is not in the vocabulary of " + std::to_string(vocab_size));
+    if (token_id >= 0 && (is_placeholder || token_id < vocab_size)) continue;
+    refuse("position " + std::to_string(i) + " of the prompt: " + outside_vocabulary(token_id, vocab_size));
   }
 }
 
@@ -66,18 +71,19 @@ void check_media(const EngineRequest& input, const Model& model) {
   for (size_t i = 0; i < input.media.size(); ++i) {
     const MediaItem& item = input.media[i];
     const std::string name = "media item " + std::to_string(i);
-    require(item.media != nullptr, name + " has no processed media");
-    require(!item.key.empty(), name + " has no key");
-    require(!item.runs.empty(), name + " has no placeholder tokens");
+    if (item.media == nullptr) refuse(name + " has no processed media");
+    if (item.key.empty()) refuse(name + " has no key");
+    if (item.runs.empty()) refuse(name + " has no placeholder tokens");
     int64_t rows = 0;
     try {
       rows = model.num_encoder_rows(*item.media);
     } catch (const Error& error) {
       throw Error(error.code(), name + ": " + error.what());
     }
-    require(rows == item.num_tokens(), name + " has " + std::to_string(item.num_tokens()) +
-                                           " placeholder tokens, but its encoder " + "yields " + std::to_string(rows) +
-                                           " rows");
+    if (rows != item.num_tokens()) {
+      refuse(name + " has " + std::to_string(item.num_tokens()) + " placeholder tokens, but its encoder yields " +
+             std::to_string(rows) + " rows");
+    }
   }
 }
 
@@ -116,7 +122,8 @@ std::shared_ptr<Request> make_request(EngineRequest input, const Model& model, c
   check_media(input, model);
   check_token_ids(input, request->runs, info.vocab_size);
   request->positions = model.positions(input.prompt_ids, input.media);
-  for (const MediaItem& item : input.media) {
+  for (MediaItem& item : input.media) {
+    item.key = encoder_key(item.key, item.num_tokens());
     request->media_bytes.push_back(static_cast<size_t>(item.num_tokens()) * static_cast<size_t>(info.embedding_width) *
                                    sizeof(float));
   }

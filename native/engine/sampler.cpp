@@ -22,6 +22,12 @@ void apply_penalties(std::span<float> logits, const SamplingParams& params, cons
   }
 }
 
+/// Says whose fault it is that a logit is not finite: that of the model, whose logits are given, or of what changed them.
+[[noreturn]] void refuse_infinite(std::span<const float> logits) {
+  if (!find_maximum(logits).is_finite) throw Error(ErrorCode::kInternal, "the model's logits are not finite");
+  throw Error(ErrorCode::kInvalidArgument, "logit_bias or penalties are so large that a logit overflows");
+}
+
 }  // namespace
 
 bool has_penalty(const SamplingParams& params) {
@@ -63,16 +69,17 @@ std::vector<float> Sampler::distribution(std::span<const float> logits, const Sa
 }
 
 std::span<const float> Sampler::penalized(std::span<const float> logits, const SamplerInput& input) {
+  std::span<const float> result = logits;
   if (!input.params.logit_bias.empty() || has_penalty(input.params)) {
     const std::span<float> changed = writable(logits);
     apply_bias(changed, input.params);
     if (has_penalty(input.params)) apply_penalties(changed, input.params, input.history);
-    logits = changed;
+    result = changed;
   }
-  const Extremum extremum = find_maximum(logits);
-  if (!extremum.is_finite) throw Error(ErrorCode::kInternal, "the model's logits are not finite");
+  const Extremum extremum = find_maximum(result);
+  if (!extremum.is_finite) refuse_infinite(logits);
   maximum_ = extremum.maximum;
-  return logits;
+  return result;
 }
 
 std::span<const float> Sampler::without_banned(std::span<const float> logits, std::span<const int32_t> banned_ids) {
@@ -86,7 +93,7 @@ std::span<const float> Sampler::without_banned(std::span<const float> logits, st
     logit = -std::numeric_limits<float>::infinity();
   }
   maximum_ = find_maximum(changed).maximum;
-  if (!std::isfinite(maximum_)) throw Error(ErrorCode::kInternal, "no token is left to choose from");
+  if (!std::isfinite(maximum_)) throw Error(ErrorCode::kInvalidArgument, "the stop ids leave no token to choose from");
   return changed;
 }
 

@@ -34,7 +34,8 @@ bool has_penalty(const SamplingParams& params);
 /// Keeps scratch memory; one thread at a time.
 class Sampler {
  public:
-  /// `logits` [vocab_size]. Throws kInternal when a logit is not finite or no token is left to choose from.
+  /// `logits` [vocab_size]. Throws kInternal when a logit is not finite, kInvalidArgument when bias and penalties make one so
+  /// or bans leave no token to choose from.
   SampledToken sample(std::span<const float> logits, const SamplerInput& input);
   /// The probabilities that sample() draws from, [vocab_size]; greedy: 1 at the chosen token.
   std::vector<float> distribution(std::span<const float> logits, const SamplerInput& input);

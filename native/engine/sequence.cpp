@@ -1,6 +1,7 @@
 #include "engine/sequence.h"
 
 #include <algorithm>
+#include <bit>
 #include <string>
 
 namespace sensorium {
@@ -51,13 +52,17 @@ BlockKey block_key(const Sequence& sequence, int32_t block_index, int32_t block_
   key.parent_id = parent_id;
   if (block_index == 0) key.cache_salt = sequence.request->input.cache_salt;
   key.token_ids.reserve(static_cast<size_t>(block_size));
-  for (int32_t i = begin; i < begin + block_size; ++i) key.token_ids.push_back(sequence.token(i));
+  key.position_bits.reserve(3 * static_cast<size_t>(block_size));
+  for (int32_t i = begin; i < begin + block_size; ++i) {
+    key.token_ids.push_back(sequence.token(i));
+    const TokenPosition position = sequence.position(i);
+    for (const float axis : {position.t, position.h, position.w}) key.position_bits.push_back(std::bit_cast<uint32_t>(axis));
+  }
   for (const MediaRun& run : overlapping_runs(*sequence.request, begin, begin + block_size)) {
     const MediaItem& item = sequence.request->input.media[static_cast<size_t>(run.item)];
     const int32_t first = std::max(begin, run.offset);
     const int32_t last = std::min(begin + block_size, run.offset + run.count);
-    key.media.push_back({item.key, first - begin, last - first, run.row_begin + first - run.offset, item.media->grid_t,
-                         item.media->grid_h, item.media->grid_w, item.media->seconds_per_grid, item.is_interleaved_with_audio});
+    key.media.push_back({item.key, first - begin, last - first, run.row_begin + first - run.offset});
   }
   return key;
 }

@@ -23,6 +23,11 @@ struct MediaRun {
   int32_t row_begin = 0;  ///< encoder row of the first placeholder
 };
 
+/// Where a token stands on the axes of M-RoPE; all equal for plain text.
+struct TokenPosition {
+  float t = 0.0F, h = 0.0F, w = 0.0F;
+};
+
 /// How a media item's rows came to be, once that is known.
 enum class MediaOrigin : uint8_t { kUnknown, kEncoded, kCached };
 
@@ -66,11 +71,19 @@ struct Sequence {
   int32_t num_tokens() const { return request->prompt_length() + static_cast<int32_t>(output_ids.size()); }
   int32_t num_uncomputed_tokens() const { return num_tokens() - num_computed_tokens; }
   bool is_decoding() const { return num_uncomputed_tokens() == 1; }
-  /// Token at `position` of prompt and answer.
-  int32_t token(int32_t position) const {
+  /// Token at `index` of prompt and answer.
+  int32_t token(int32_t index) const {
     const int32_t length = request->prompt_length();
-    return position < length ? request->input.prompt_ids[static_cast<size_t>(position)]
-                             : output_ids[static_cast<size_t>(position - length)];
+    return index < length ? request->input.prompt_ids[static_cast<size_t>(index)]
+                          : output_ids[static_cast<size_t>(index - length)];
+  }
+  /// Position of the token at `index` of prompt and answer.
+  TokenPosition position(int32_t index) const {
+    const PromptPositions& prompt = request->positions;
+    const auto i = static_cast<size_t>(index);
+    if (i < prompt.t.size()) return {prompt.t[i], prompt.h[i], prompt.w[i]};
+    const float generated = static_cast<float>(index) + prompt.delta;
+    return {generated, generated, generated};
   }
 };
 using SequencePtr = std::shared_ptr<Sequence>;

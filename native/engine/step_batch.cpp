@@ -15,7 +15,6 @@ StepBatch::StepBatch(std::span<const ScheduledSequence> scheduled, const Encoder
 
 void StepBatch::add(const ScheduledSequence& scheduled, int32_t block_size, int64_t vocab_size) {
   const Sequence& sequence = *scheduled.sequence;
-  const PromptPositions& positions = sequence.request->positions;
   const int32_t begin = sequence.num_computed_tokens;
   const int32_t end = begin + scheduled.num_tokens;
   sequences_.push_back({static_cast<int32_t>(token_ids_.size()), scheduled.num_tokens, end, sequence.block_table});
@@ -24,11 +23,10 @@ void StepBatch::add(const ScheduledSequence& scheduled, int32_t block_size, int6
     const int32_t token_id = sequence.token(i);
     token_ids_.push_back(token_id < vocab_size ? token_id : 0);
     slots_.push_back(sequence.block_table[static_cast<size_t>(i / block_size)] * block_size + i % block_size);
-    const bool is_prompt = i < sequence.request->prompt_length();
-    const float generated = static_cast<float>(i) + positions.delta;
-    positions_t_.push_back(is_prompt ? positions.t[static_cast<size_t>(i)] : generated);
-    positions_h_.push_back(is_prompt ? positions.h[static_cast<size_t>(i)] : generated);
-    positions_w_.push_back(is_prompt ? positions.w[static_cast<size_t>(i)] : generated);
+    const TokenPosition position = sequence.position(i);
+    positions_t_.push_back(position.t);
+    positions_h_.push_back(position.h);
+    positions_w_.push_back(position.w);
   }
   if (scheduled.is_sampled) output_rows_.push_back(static_cast<int32_t>(token_ids_.size()) - 1);
 }

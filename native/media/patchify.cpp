@@ -67,14 +67,13 @@ void check_frames(std::span<const RgbView> frames, ImageSize size, const PatchOp
 /// Cuts rows of frames into patch rows of the output.
 class PatchWriter {
  public:
-  PatchWriter(const PatchOptions& options, ImageSize size, int32_t grid_t, float* out)
+  PatchWriter(const PatchOptions& options, ImageSize size, float* out)
       : options_(options),
         levels_(make_level_table(options)),
         grid_h_(size.height / options.patch_size),
         grid_w_(size.width / options.patch_size),
         out_(out),
         planes_(static_cast<size_t>(size.width) * 3) {
-    static_cast<void>(grid_t);
     plane_size_ = static_cast<int64_t>(options.patch_size) * options.patch_size;
     patch_dim_ = 3 * options.temporal_patch_size * plane_size_;
     for (int32_t column = 0; column < grid_w_; ++column) column_offsets_.push_back(patch_index(0, 0, column) * patch_dim_);
@@ -157,7 +156,7 @@ ProcessedMedia patchify(std::span<const RgbView> frames, ImageSize size, const P
   media.grid_w = size.width / options.patch_size;
   media.features = Tensor({grid_t * patches_per_t, patch_dim});
 
-  PatchWriter writer(options, size, media.grid_t, media.features.data());
+  PatchWriter writer(options, size, media.features.data());
   RowResizer resizer(frames[0].width, frames[0].height, size.width, size.height, options.filter);
   for (int64_t i = 0; i < num_frames; ++i) {
     resizer.start(frames[i].data);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "backend_testing.h"
 #include "core/error.h"
@@ -248,6 +249,35 @@ TEST(chunking_and_batching_do_not_change_bits) {
       CHECK(std::memcmp(out_a.data(), whole_a.data(), whole_a.size() * sizeof(float)) == 0);
       CHECK(std::memcmp(out_b.data(), whole_b.data(), whole_b.size() * sizeof(float)) == 0);
     }
+  });
+}
+
+TEST(what_others_left_in_the_cache_is_never_read) {
+  for_each_backend([](Backend& backend) {
+    Random random(6);
+    const Heads heads{4, 2, 20};
+    const int64_t q_size = heads.num_heads * heads.head_dim, kv_size = heads.num_kv_heads * heads.head_dim;
+    const auto run = [&](float left_behind) {
+      random = Random(6);
+      std::vector<int32_t> free_blocks = shuffled_blocks(16, random);
+      const auto cache = make_cache(backend, heads, 16);
+      std::vector<int32_t> slots(16 * kBlockSize);
+      for (size_t i = 0; i < slots.size(); ++i) slots[i] = static_cast<int32_t>(i);
+      const std::vector<float> filling(slots.size() * static_cast<size_t>(kv_size), left_behind);
+      const ConstMatrix rows(filling.data(), static_cast<int64_t>(slots.size()), kv_size);
+      backend.write_kv(*cache, 0, rows, rows, slots);
+      const Sequence a = make_sequence(backend, heads, 69, free_blocks, kBlockSize, random);
+      const Sequence b = make_sequence(backend, heads, 35, free_blocks, kBlockSize, random);
+      std::vector<float> out = step(backend, *cache, heads, 0, {{&a, 0, 65}, {&b, 0, 35}});
+      for (int64_t at = 65; at < a.length; ++at) {
+        const std::vector<float> next = step(backend, *cache, heads, 0, {{&a, at, at + 1}});
+        out.insert(out.end(), next.begin(), next.end());
+      }
+      CHECK_EQ(std::ssize(out), (a.length + b.length) * q_size);
+      return out;
+    };
+    const std::vector<float> clean = run(0.0F), spoiled = run(std::numeric_limits<float>::quiet_NaN());
+    CHECK(std::memcmp(clean.data(), spoiled.data(), clean.size() * sizeof(float)) == 0);
   });
 }
 

@@ -126,6 +126,25 @@ TEST(prefixes_with_other_media_or_other_places_are_not_reused) {
   check_answer(harness.run(moved), moved);
 }
 
+TEST(one_key_never_serves_rows_of_another_number) {
+  EngineOptions options = small_options();
+  options.max_num_batched_tokens = 64;
+  Harness harness(options);
+  const EngineRequest few = media_request(1, "a", 3, 1.5F), many = media_request(2, "a", 20, 2.5F);
+  {
+    const std::lock_guard gate(harness.counters->gate);
+    harness.engine->submit(few);
+    harness.engine->submit(many);
+  }
+  check_answer(harness.wait(1), few);
+  check_answer(harness.wait(2), many);
+  EngineRequest both = text_request(3, tokens(4), 6);
+  append_media(both, "b", 2, 3.5F);
+  append_media(both, "b", 9, 4.5F);
+  check_answer(harness.run(both), both);
+  CHECK(harness.engine->has_encoded("a") && harness.engine->has_encoded("b") && !harness.engine->has_encoded("3 a"));
+}
+
 TEST(interleaved_runs_take_their_rows_in_order) {
   for (const int32_t budget : {2, 5, 64}) {
     EngineOptions options = small_options();

@@ -169,6 +169,27 @@ TEST(absurd_sizes_are_refused) {
                        "mrope_section");
 }
 
+TEST(absurd_encoder_sizes_are_refused_before_tensors_are_read) {
+  const auto check_refused = [](const std::string& config, const std::string& named) {
+    const Refusal refusal = refusal_of(config, {});
+    CHECK(refusal.code == ErrorCode::kInvalidCheckpoint);
+    CHECK(refusal.names(named));
+  };
+  const auto audio = [](const std::string& member) {
+    return R"({"architectures":["Qwen2_5OmniModel"],"thinker_config":{"audio_config":{)" + member + "}}}";
+  };
+  const auto vision = [](const std::string& member) {
+    return R"({"architectures":["Qwen2VLForConditionalGeneration"],"vision_config":{)" + member + "}}";
+  };
+  check_refused(audio(R"("n_window":1000000)"), "n_window");
+  check_refused(audio(R"("n_window":0)"), "n_window");
+  check_refused(audio(R"("encoder_attention_heads":3)"), "encoder_attention_heads");
+  check_refused(vision(R"("mlp_ratio":1e-9)"), "mlp_ratio");
+  check_refused(vision(R"("mlp_ratio":1e300)"), "mlp_ratio");
+  check_refused(vision(R"("spatial_merge_size":65)"), "spatial_merge_size");
+  check_refused(vision(R"("embed_dim":-4)"), "embed_dim");
+}
+
 TEST(unknown_choices_are_refused) {
   constexpr ErrorCode kUnsupported = ErrorCode::kUnsupportedArchitecture;
   check_config_refused(qwen2_config({}) + R"(,"hidden_act":"sin")", kUnsupported, "sin");

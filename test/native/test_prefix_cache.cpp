@@ -17,14 +17,17 @@ BlockKey key_of(std::vector<int32_t> tokens, uint64_t parent_id = 0, std::string
 }
 
 /// A sequence "T T P P | P P P T | T Q Q Q" with item a at 2..6 and item b at 9..11.
-Sequence sequence_with_media(std::string key_a, std::string key_b, float seconds_per_grid = 0.0F) {
+Sequence sequence_with_media(std::string key_a, std::string key_b) {
   const auto media = std::make_shared<ProcessedMedia>();
-  media->seconds_per_grid = seconds_per_grid;
   Sequence sequence;
   sequence.request = std::make_shared<Request>();
   sequence.request->input.prompt_ids = {1, 2, 9, 9, 9, 9, 9, 3, 4, 8, 8, 8};
   sequence.request->input.media = {{std::move(key_a), media, {{2, 5}}}, {std::move(key_b), media, {{9, 3}}}};
   sequence.request->runs = sorted_runs(sequence.request->input.media, 12);
+  PromptPositions& positions = sequence.request->positions;
+  for (auto* axis : {&positions.t, &positions.h, &positions.w}) {
+    for (int i = 0; i < 12; ++i) axis->push_back(static_cast<float>(i));
+  }
   return sequence;
 }
 
@@ -107,11 +110,25 @@ TEST(block_keys_hold_media_with_their_place_in_the_block) {
   CHECK_EQ(third.media[0].begin, 1);
 }
 
-TEST(block_keys_differ_by_media_and_its_time_step) {
+TEST(block_keys_differ_by_media) {
   const Sequence sequence = sequence_with_media("a", "b");
   CHECK(block_key(sequence, 1, 4, 1) == block_key(sequence_with_media("a", "c"), 1, 4, 1));
   CHECK(block_key(sequence, 1, 4, 1) != block_key(sequence_with_media("c", "b"), 1, 4, 1));
-  CHECK(block_key(sequence, 1, 4, 1) != block_key(sequence_with_media("a", "b", 0.5F), 1, 4, 1));
+}
+
+TEST(block_keys_differ_by_positions) {
+  // A clip joined with its sound moves a token before it: the same tokens stand elsewhere.
+  const Sequence sequence = sequence_with_media("a", "b");
+  Sequence moved = sequence_with_media("a", "b");
+  moved.request->positions.w[1] = 0.0F;
+  CHECK(block_key(sequence, 0, 4, 0) != block_key(moved, 0, 4, 0));
+  CHECK(block_key(sequence, 1, 4, 1) == block_key(moved, 1, 4, 1));
+  // An answer goes on at the position that its prompt's delta gives.
+  Sequence answered = sequence_with_media("a", "b"), delayed = sequence_with_media("a", "b");
+  for (Sequence* each : {&answered, &delayed}) each->output_ids = {5, 6, 7, 8};
+  CHECK(block_key(answered, 3, 4, 1) == block_key(delayed, 3, 4, 1));
+  delayed.request->positions.delta = 2.0F;
+  CHECK(block_key(answered, 3, 4, 1) != block_key(delayed, 3, 4, 1));
 }
 
 TEST(only_the_first_block_carries_the_salt) {

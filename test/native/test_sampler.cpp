@@ -232,7 +232,7 @@ TEST(banned_tokens_are_not_chosen_but_ranked) {
   params.temperature = 5.0F;
   for (int64_t step = 0; step < 100; ++step) CHECK(sample(logits, params, 1, step, banned).token_id >= 2);
   const std::vector<int32_t> all = {0, 1, 2, 3};
-  CHECK_THROWS(sample(logits, params, 1, 0, all), ErrorCode::kInternal);
+  CHECK_THROWS(sample(logits, params, 1, 0, all), ErrorCode::kInvalidArgument);
 }
 
 TEST(logits_that_are_not_finite_are_an_error) {
@@ -245,6 +245,14 @@ TEST(logits_that_are_not_finite_are_an_error) {
       CHECK_THROWS(sample(logits, SamplingParams()), ErrorCode::kInternal);
     }
   }
+}
+
+TEST(overflow_by_bias_or_penalties_is_the_requests_fault) {
+  const float huge = std::numeric_limits<float>::max();
+  SamplingParams params = greedy();
+  params.logit_bias = {{1, huge}};
+  CHECK_THROWS(sample({huge, huge, 1.0F}, params), ErrorCode::kInvalidArgument);
+  CHECK_THROWS(sample({std::numeric_limits<float>::infinity(), 1.0F, 1.0F}, params), ErrorCode::kInternal);
 }
 
 TEST(extreme_temperatures_and_logits_stay_defined) {

@@ -12,6 +12,8 @@ namespace {
 
 constexpr float kNormEps = 1e-5F;
 constexpr int64_t kKernelWidth = 3;
+/// Bounds the table of positions, which no tensor of the checkpoint bounds; the model's own is 100.
+constexpr int64_t kMaxWindow = 1 << 14;
 /// Bounds the activations of a long sound.
 constexpr int64_t kChunksAtOnce = 8;
 
@@ -64,7 +66,7 @@ AudioConfig read_audio_config(const ConfigSection& section) {
   config.num_layers = section.count({"encoder_layers"}, config.num_layers, kMaxLayers);
   config.num_heads = section.count({"encoder_attention_heads"}, config.num_heads, kMaxWidth);
   config.intermediate_size = section.count({"encoder_ffn_dim"}, config.intermediate_size, kMaxWidth);
-  config.chunk_frames = 2 * section.count({"n_window"}, config.chunk_frames / 2, kMaxWidth);
+  config.chunk_frames = 2 * section.count({"n_window"}, config.chunk_frames / 2, kMaxWindow);
   config.out_hidden_size = section.count({"output_dim"}, config.out_hidden_size, kMaxWidth);
   config.activation = section.activation({"activation_function"}, "gelu");
   if (config.hidden_size % config.num_heads != 0) section.fail("encoder_attention_heads", "does not divide d_model");

@@ -1,5 +1,7 @@
 #include "models/qwen2_vl/qwen2_vl.h"
 
+#include <algorithm>
+
 #include "models/family.h"
 #include "models/multimodal_lm.h"
 #include "models/vision/vision_tower.h"
@@ -15,8 +17,8 @@ VisionConfig read_tower(const ConfigSection& section) {
   config.hidden_size = section.count({"embed_dim"}, 1280, kMaxWidth);
   config.out_hidden_size = section.count({"hidden_size"}, 3584, kMaxWidth);
   const double mlp_ratio = section.positive({"mlp_ratio"}, 4.0);
-  if (mlp_ratio > 64.0) section.fail("mlp_ratio", "expected at most 64");
-  config.intermediate_size = static_cast<int64_t>(static_cast<double>(config.hidden_size) * mlp_ratio);
+  config.intermediate_size = static_cast<int64_t>(static_cast<double>(config.hidden_size) * std::min(mlp_ratio, 65.0));
+  if (mlp_ratio > 64.0 || config.intermediate_size < 1) section.fail("mlp_ratio", "expected at most 64 and one column or more");
   config.activation = section.activation({"hidden_act"}, "quick_gelu");
   return read_vision_config(section, config);
 }
