@@ -26,12 +26,13 @@ export interface CpuInfo {
 /** Opaque, immutable, reference-counted encoder input (patches or log-mel) that never leaves native memory. */
 export interface NativeMedia {
   readonly modality: 'image' | 'video' | 'audio';
+  /** Held bytes: pictures as 8-bit patches, sounds as float32. */
   readonly sizeBytes: number;
   /** Image and video: [t, h, w] in patches. Audio: [0, 0, 0]. */
   readonly grid: [number, number, number];
   /** Rows of features: patches, or mel frames. */
   readonly numRows: number;
-  /** Copy of the features, row-major (tests). */
+  /** Copy of the features as floats, row-major (tests). */
   features(): Float32Array;
 }
 

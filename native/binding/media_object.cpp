@@ -23,7 +23,10 @@ const char* modality_name(Modality modality) {
   return "audio";
 }
 
-const Tensor& rows_of(const ProcessedMedia& media) { return media.embeddings.empty() ? media.features : media.embeddings; }
+/// [rows, columns] of what the media holds; empty for none.
+Shape shape_of(const ProcessedMedia& media) {
+  return media.embeddings.empty() ? media.input_shape() : media.embeddings.shape();
+}
 
 }  // namespace
 
@@ -75,16 +78,21 @@ Napi::Value MediaObject::grid(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value MediaObject::num_rows(const Napi::CallbackInfo& info) {
-  const Tensor& rows = rows_of(*media_);
-  return Napi::Number::New(info.Env(), rows.empty() ? 0.0 : static_cast<double>(rows.shape()[0]));
+  const Shape shape = shape_of(*media_);
+  return Napi::Number::New(info.Env(), shape.empty() ? 0.0 : static_cast<double>(shape[0]));
 }
 
 Napi::Value MediaObject::features(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const Tensor& rows = rows_of(*media_);
-    const size_t count = rows.empty() ? 0 : static_cast<size_t>(rows.size());
+    const Shape shape = shape_of(*media_);
+    const size_t count = shape.empty() ? 0 : static_cast<size_t>(num_elements(shape));
     Napi::Float32Array copy = Napi::Float32Array::New(info.Env(), count);
-    if (count > 0) std::memcpy(copy.Data(), rows.data(), count * sizeof(float));
+    if (!media_->patches.empty()) {
+      media_->patches.expand(0, Matrix(copy.Data(), shape[0], shape[1]));
+    } else if (count > 0) {
+      const Tensor& rows = media_->embeddings.empty() ? media_->features : media_->embeddings;
+      std::memcpy(copy.Data(), rows.data(), count * sizeof(float));
+    }
     return copy;
   });
 }

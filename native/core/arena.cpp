@@ -23,10 +23,10 @@ void* Arena::bytes(size_t size_bytes) {
     // A chunk with nothing taken may be replaced by a larger one; else the next chunk is used.
     const size_t target = used_bytes_ == 0 ? chunk_ : chunk_ + 1;
     if (target >= chunks_.size()) {
-      chunks_.emplace_back(std::max(rounded, kMinChunkBytes));
+      chunks_.emplace_back(std::max(rounded, kMinChunkBytes), PageSize::kHuge);
     } else if (chunks_[target].size_bytes() < rounded) {
       chunks_[target] = Buffer();  // freed first, so that both are never held at once
-      chunks_[target] = Buffer(rounded);
+      chunks_[target] = Buffer(rounded, PageSize::kHuge);
     }
     chunk_ = target;
     used_bytes_ = 0;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/patches.h"
 #include "core/tensor.h"
 
 namespace sensorium {
@@ -14,8 +15,10 @@ enum class Modality { kImage, kVideo, kAudio };
 /// What a processor made of one decoded picture, clip or sound: the encoder's input. Immutable once made and shared.
 struct ProcessedMedia {
   Modality modality = Modality::kImage;
-  /// Image and video: patches [num_patches, patch_dim] in merge-block order. Audio: log-mel, time-major [num_frames,
-  /// num_mel_bins].
+  /// Image and video: patches in merge-block order, as levels. Empty when `features` holds them.
+  Patches patches;
+  /// Audio: log-mel, time-major [num_frames, num_mel_bins]. Image and video whose patches came as floats: [num_patches,
+  /// patch_dim] in merge-block order.
   Tensor features;
   /// Image and video: temporal, height and width in patches, before merging. Audio: {0, 0, 0}.
   int32_t grid_t = 0;
@@ -23,10 +26,14 @@ struct ProcessedMedia {
   int32_t grid_w = 0;
   /// Video: seconds of one temporal patch (temporal_patch_size / sampled fps); image: 0.
   float seconds_per_grid = 0.0F;
-  /// Ready-made encoder output [num_tokens, hidden]; then `features` is empty and no encoder runs.
+  /// Ready-made encoder output [num_tokens, hidden]; then `patches` and `features` are empty and no encoder runs.
   Tensor embeddings;
 
-  size_t size_bytes() const { return static_cast<size_t>(features.size() + embeddings.size()) * sizeof(float); }
+  /// [rows, columns] of the encoder's input, in whichever form it is held.
+  Shape input_shape() const { return patches.empty() ? features.shape() : patches.shape(); }
+  size_t size_bytes() const {
+    return patches.size_bytes() + static_cast<size_t>(features.size() + embeddings.size()) * sizeof(float);
+  }
 };
 
 /// A stretch of placeholder tokens in the prompt.

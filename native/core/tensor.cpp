@@ -20,15 +20,15 @@ constexpr size_t kMaxBufferBytes = size_t{1} << 40;  // more is a mistake: the s
 
 size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
-void* allocate(size_t size_bytes) {
-  const bool is_large = size_bytes >= kHugePageThresholdBytes;
-  const size_t alignment = is_large ? kHugePageBytes : kAlignmentBytes;
+void* allocate(size_t size_bytes, PageSize page_size) {
+  const bool is_huge = page_size == PageSize::kHuge && size_bytes >= kHugePageThresholdBytes;
+  const size_t alignment = is_huge ? kHugePageBytes : kAlignmentBytes;
   if (size_bytes > kMaxBufferBytes - alignment) return nullptr;
   void* memory = nullptr;
   if (posix_memalign(&memory, alignment, round_up(size_bytes, kAlignmentBytes)) != 0) return nullptr;
 #if defined(__linux__)
   // Advice only: a kernel without transparent huge pages refuses it and nothing is lost.
-  if (is_large) (void)madvise(memory, size_bytes / kHugePageBytes * kHugePageBytes, MADV_HUGEPAGE);
+  if (is_huge) (void)madvise(memory, size_bytes / kHugePageBytes * kHugePageBytes, MADV_HUGEPAGE);
 #endif
   return memory;
 }
@@ -63,9 +63,9 @@ std::string shape_to_string(const Shape& shape) {
   return text + "]";
 }
 
-Buffer::Buffer(size_t size_bytes) : size_bytes_(size_bytes) {
+Buffer::Buffer(size_t size_bytes, PageSize page_size) : size_bytes_(size_bytes) {
   if (size_bytes == 0) return;
-  data_.reset(allocate(size_bytes));
+  data_.reset(allocate(size_bytes, page_size));
   if (data_ == nullptr) throw Error(ErrorCode::kOutOfMemory, "cannot allocate " + std::to_string(size_bytes) + " bytes");
 }
 

@@ -16,12 +16,16 @@ int64_t num_elements(const Shape& shape);
 /// "[2, 3, 4]".
 std::string shape_to_string(const Shape& shape);
 
-/// 64-byte aligned, move-only memory. Sizes of 4 MiB and more ask for huge pages.
+/// What a buffer asks the system for. Huge pages cost time to get and save time on every use: they are for memory that lives
+/// long (weights, caches, arenas), and are asked for from 4 MiB on.
+enum class PageSize { kNormal, kHuge };
+
+/// 64-byte aligned, move-only memory.
 class Buffer {
  public:
   Buffer() = default;
   /// Throws kOutOfMemory above 1 TiB or when the system refuses. Contents are not initialised.
-  explicit Buffer(size_t size_bytes);
+  explicit Buffer(size_t size_bytes, PageSize page_size = PageSize::kNormal);
   void* data() { return data_.get(); }
   const void* data() const { return data_.get(); }
   size_t size_bytes() const { return size_bytes_; }

@@ -25,9 +25,12 @@ struct MediaKernels {
   void (*rows_to_columns)(const uint8_t* in, size_t in_stride, int32_t num_rows, size_t num_columns, uint8_t* out);
   /// The inverse: out[r * out_stride + j] = in[j * kStripRows + r] for r < num_rows.
   void (*columns_to_rows)(const uint8_t* in, size_t num_columns, int32_t num_rows, uint8_t* out, size_t out_stride);
+  /// planes[c * width + x] = pixels[3 * x + c].
+  void (*split_channels)(const uint8_t* pixels, size_t width, uint8_t* planes);
   /// Log-mel (log10 of the clamped mel power) of kMelLanes frames that lie `hop` apart from `samples` on;
-  /// log_mel [num_bins, kMelLanes]; scratch: MelPlan::num_scratch_floats() floats, 64-byte aligned.
-  void (*log_mel_frames)(const MelPlan& plan, const float* samples, float* scratch, float* log_mel);
+  /// log_mel [kMelLanes, num_bins]; maxima [kMelLanes]: of each frame, at least -10;
+  /// scratch: MelPlan::num_scratch_floats() floats, 64-byte aligned.
+  void (*log_mel_frames)(const MelPlan& plan, const float* samples, float* scratch, float* log_mel, float* maxima);
 };
 
 /// Tables that this CPU can run, worst first: always the generic one.

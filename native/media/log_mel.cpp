@@ -23,9 +23,9 @@ struct FrameCounts {
 void check_samples(std::span<const float> samples) {
   if (samples.empty()) throw Error(ErrorCode::kInvalidMedia, "a sound without samples");
   if (samples.size() > kMaxSamples) throw Error(ErrorCode::kInvalidMedia, "a sound of more than 2^28 samples");
-  bool is_good = true;
-  for (const float sample : samples) is_good &= std::fabs(sample) <= kMaxMagnitude;  // false for NaN too
-  if (!is_good) throw Error(ErrorCode::kInvalidMedia, "a sound with samples that are not finite or above 1e6");
+  int32_t num_bad = 0;  // a count, which compilers vectorise
+  for (const float sample : samples) num_bad += std::fabs(sample) <= kMaxMagnitude ? 0 : 1;  // bad for NaN too
+  if (num_bad > 0) throw Error(ErrorCode::kInvalidMedia, "a sound with samples that are not finite or above 1e6");
 }
 
 int64_t divide_up(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
@@ -47,52 +47,58 @@ int64_t reflect(int64_t index, int64_t length) {
   return length == 1 ? 0 : std::min(folded, period - folded);
 }
 
-/// The samples with n_fft / 2 reflected ones before them, and reflection or silence after them, so that `num_frames` fit.
-std::vector<float> pad(std::span<const float> samples, const LogMelOptions& options, int64_t num_frames) {
-  const auto num_samples = static_cast<int64_t>(samples.size());
-  const int64_t margin = options.n_fft / 2;
-  const bool is_endless = options.is_padded_with_silence && options.padded_samples == 0;
-  const int64_t length = options.padded_samples > 0 ? options.padded_samples : num_samples;
-  std::vector<float> padded(static_cast<size_t>((num_frames - 1) * options.hop_length + options.n_fft), 0.0F);
-  const auto padded_size = static_cast<int64_t>(padded.size());
-  std::copy_n(samples.begin(), std::min(num_samples, padded_size - margin), padded.begin() + margin);
-  const auto sample_at = [&](int64_t index) {
-    const int64_t source = is_endless ? std::abs(index) : reflect(index, length);
-    return source < num_samples ? samples[source] : 0.0F;
-  };
-  for (int64_t i = 0; i < margin; ++i) padded[i] = sample_at(i - margin);
-  if (is_endless) return padded;
-  const int64_t end = std::min(length + 2 * margin, padded_size);
-  for (int64_t i = length + margin; i < end; ++i) padded[i] = sample_at(i - margin);
-  return padded;
-}
+/// The samples as the frames see them: n_fft / 2 reflected ones before them, reflection or silence after them.
+class PaddedSamples {
+ public:
+  PaddedSamples(std::span<const float> samples, const LogMelOptions& options)
+      : samples_(samples),
+        hop_length_(options.hop_length),
+        margin_(options.n_fft / 2),
+        is_endless_(options.is_padded_with_silence && options.padded_samples == 0),
+        length_(options.padded_samples > 0 ? options.padded_samples : static_cast<int64_t>(samples.size())),
+        group_(static_cast<size_t>((kMelLanes - 1) * options.hop_length + options.n_fft)) {}
 
-/// Stores `num_rows` frames of [num_bins, kMelLanes] as rows.
-void store_rows(const float* lanes, int64_t num_bins, int64_t num_rows, float* out) {
-  for (int64_t bin = 0; bin < num_bins; ++bin) {
-    for (int64_t lane = 0; lane < num_rows; ++lane) out[lane * num_bins + bin] = lanes[bin * kMelLanes + lane];
+  /// What kMelLanes frames from `frame` on read; valid until the next call. Only frames at the ends need a copy.
+  const float* group(int64_t frame) {
+    const auto num_samples = static_cast<int64_t>(samples_.size()), group_size = static_cast<int64_t>(group_.size());
+    const int64_t begin = frame * hop_length_ - margin_;
+    if (begin >= 0 && begin + group_size <= num_samples) return samples_.data() + begin;
+    for (int64_t i = 0; i < group_size; ++i) group_[i] = sample_at(begin + i);
+    return group_.data();
   }
-}
+
+ private:
+  float sample_at(int64_t index) const {
+    const auto num_samples = static_cast<int64_t>(samples_.size());
+    if (index >= 0 && index < num_samples) return samples_[index];
+    const int64_t source = is_endless_ ? std::abs(index) : reflect(index, length_);
+    return source < num_samples ? samples_[source] : 0.0F;
+  }
+
+  std::span<const float> samples_;
+  int64_t hop_length_, margin_;
+  bool is_endless_;  ///< silence follows without end
+  int64_t length_;   ///< samples to the end that reflects
+  std::vector<float> group_;
+};
 
 /// log10 mel power of the first `num_frames` frames; as many as `out` has are stored. Returns the maximum over all of them.
-float compute_frames(const MelPlan& plan, const std::vector<float>& padded, int64_t num_frames, Tensor& out) {
+float compute_frames(const MelPlan& plan, PaddedSamples& samples, int64_t num_frames, Tensor& out) {
   const auto num_bins = static_cast<int64_t>(plan.filters.size());
   const int64_t num_stored = out.shape()[0];
   Buffer scratch(plan.num_scratch_floats() * sizeof(float));
-  std::vector<float> lanes(static_cast<size_t>(num_bins) * kMelLanes);
-  float maxima[kMelLanes];
-  std::fill_n(maxima, kMelLanes, -10.0F);
+  std::vector<float> rows(static_cast<size_t>(num_bins) * kMelLanes);
+  float maximum = -10.0F;
   for (int64_t first = 0; first < num_frames; first += kMelLanes) {
-    media_kernels().log_mel_frames(plan, padded.data() + first * plan.hop_length, static_cast<float*>(scratch.data()),
-                                   lanes.data());
-    const int64_t count = std::min<int64_t>(kMelLanes, num_frames - first);
-    for (int64_t bin = 0; bin < num_bins; ++bin) {
-      for (int64_t lane = 0; lane < count; ++lane) maxima[lane] = std::max(maxima[lane], lanes[bin * kMelLanes + lane]);
-    }
-    const int64_t num_rows = std::min(count, num_stored - first);
-    if (num_rows > 0) store_rows(lanes.data(), num_bins, num_rows, out.data() + first * num_bins);
+    float* stored = out.data() + first * num_bins;
+    const bool is_whole = first + kMelLanes <= num_stored;
+    float maxima[kMelLanes];
+    media_kernels().log_mel_frames(plan, samples.group(first), static_cast<float*>(scratch.data()),
+                                   is_whole ? stored : rows.data(), maxima);
+    maximum = std::max(maximum, *std::max_element(maxima, maxima + std::min<int64_t>(kMelLanes, num_frames - first)));
+    if (!is_whole && first < num_stored) std::copy_n(rows.data(), (num_stored - first) * num_bins, stored);
   }
-  return *std::max_element(maxima, maxima + kMelLanes);
+  return maximum;
 }
 
 }  // namespace
@@ -112,9 +118,9 @@ Tensor log_mel(std::span<const float> samples, const LogMelOptions& options) {
     throw Error(ErrorCode::kInvalidMedia, "a sound of " + std::to_string(num_samples) +
                                               " samples is shorter than one frame of " + std::to_string(options.hop_length));
   }
-  const int64_t num_computed = divide_up(frames.audible, kMelLanes) * kMelLanes;
   Tensor out({frames.returned, options.num_mel_bins});
-  const float maximum = compute_frames(plan, pad(samples, options, num_computed), frames.audible, out);
+  PaddedSamples padded(samples, options);
+  const float maximum = compute_frames(plan, padded, frames.audible, out);
   float* values = out.data();
   const int64_t num_values = out.size();
   const int64_t num_stored = std::min(frames.audible, frames.returned) * options.num_mel_bins;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -79,9 +80,21 @@ inline void butterfly(const ComplexLanes* x, ComplexLanes* y) {
   if constexpr (radix == 5) butterfly_5(x, y);
 }
 
+/// The last pass: one group, whose twiddles are all 1.
+template <int32_t radix>
+inline void last_fft_pass(const FftPass& pass, const ComplexLanes* in, ComplexLanes* out) {
+  for (int32_t q = 0; q < pass.stride; ++q) {
+    ComplexLanes x[radix], y[radix];
+    for (int32_t k = 0; k < radix; ++k) x[k] = in[q + pass.stride * k];
+    butterfly<radix>(x, y);
+    for (int32_t r = 0; r < radix; ++r) out[q + pass.stride * r] = y[r];
+  }
+}
+
 template <int32_t radix>
 inline void fft_pass(const FftPass& pass, const Complex* twiddles, const ComplexLanes* in, ComplexLanes* out) {
   const int32_t num_groups = pass.length / radix;
+  if (num_groups == 1) return last_fft_pass<radix>(pass, in, out);
   for (int32_t j = 0; j < num_groups; ++j) {
     const Complex* twiddle = twiddles + pass.first_twiddle + static_cast<size_t>(j) * (radix - 1);
     for (int32_t q = 0; q < pass.stride; ++q) {
@@ -110,25 +123,63 @@ inline ComplexLanes* fft(const MelPlan& plan, ComplexLanes* in, ComplexLanes* ou
   return in;
 }
 
-/// Even samples become real parts and odd ones imaginary parts, one frame a lane.
-inline void load_windowed(const MelPlan& plan, const float* samples, ComplexLanes* out) {
-  auto* values = reinterpret_cast<float*>(out);
-  for (int32_t lane = 0; lane < kVectorLanes; ++lane) {
-    const float* frame = samples + static_cast<size_t>(lane) * plan.hop_length;
-    for (int32_t i = 0; i < plan.n_fft; ++i) values[static_cast<size_t>(i) * kVectorLanes + lane] = frame[i] * plan.window[i];
+/// a0 b0 a1 b1 ... of the lower halves of a and b into `low`, of the upper ones into `high`.
+inline void interleave(const FloatLanes& a, const FloatLanes& b, FloatLanes& low, FloatLanes& high) {
+#if defined(__AVX512F__)
+  low = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  high = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif defined(__AVX2__)
+  low = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  high = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+  low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+}
+
+/// Transposes a square of values in place.
+inline void transpose(FloatLanes* v) {
+  FloatLanes w[kVectorLanes];
+  for (int32_t size = 1; size < kVectorLanes; size *= 2) {
+    for (int32_t i = 0; i < kVectorLanes / 2; ++i) interleave(v[i], v[i + kVectorLanes / 2], w[2 * i], w[2 * i + 1]);
+    for (int32_t i = 0; i < kVectorLanes; ++i) v[i] = w[i];
   }
 }
 
-/// Power of the real signal's bins from the transform of its packed halves.
+/// Even samples become real parts and odd ones imaginary parts, one frame a lane.
+inline void load_windowed(const MelPlan& plan, const float* samples, ComplexLanes* out) {
+  auto* vectors = reinterpret_cast<FloatLanes*>(out);
+  int32_t i = 0;
+  for (; i + kVectorLanes <= plan.n_fft; i += kVectorLanes) {
+    FloatLanes square[kVectorLanes];
+    for (int32_t lane = 0; lane < kVectorLanes; ++lane) {
+      std::memcpy(&square[lane], samples + static_cast<size_t>(lane) * plan.hop_length + i, sizeof(FloatLanes));
+    }
+    transpose(square);
+    for (int32_t j = 0; j < kVectorLanes; ++j) vectors[i + j] = square[j] * plan.window[i + j];
+  }
+  for (; i < plan.n_fft; ++i) {
+    auto* values = reinterpret_cast<float*>(vectors + i);
+    for (int32_t lane = 0; lane < kVectorLanes; ++lane) {
+      values[lane] = samples[static_cast<size_t>(lane) * plan.hop_length + i] * plan.window[i];
+    }
+  }
+}
+
+/// Power of the real signal's bins from the transform of its packed halves. Bins k and n_fft / 2 - k come from the same two
+/// points. The halves of the formula lie in the window.
 inline void power_spectrum(const MelPlan& plan, const ComplexLanes* packed, FloatLanes* power) {
   const int32_t half = plan.n_fft / 2;
-  for (int32_t k = 0; k <= half; ++k) {
-    const ComplexLanes& z = packed[k % half];
-    const ComplexLanes& mirrored = packed[(half - k) % half];
-    const FloatLanes even_re = 0.5F * (z.re + mirrored.re), even_im = 0.5F * (z.im - mirrored.im);
-    const FloatLanes odd_re = 0.5F * (z.im + mirrored.im), odd_im = 0.5F * (mirrored.re - z.re);
+  for (int32_t k = 0; 2 * k <= half; ++k) {
+    const ComplexLanes& z = packed[k];
+    const ComplexLanes& mirrored = packed[k == 0 ? 0 : half - k];
+    const FloatLanes even_re = z.re + mirrored.re, even_im = z.im - mirrored.im;
+    const FloatLanes odd_re = z.im + mirrored.im, odd_im = mirrored.re - z.re;
     const float re = plan.unpack_twiddles[k].re, im = plan.unpack_twiddles[k].im;
-    const FloatLanes sum_re = even_re + odd_re * re - odd_im * im, sum_im = even_im + odd_re * im + odd_im * re;
+    const FloatLanes turned_re = odd_re * re - odd_im * im, turned_im = odd_re * im + odd_im * re;
+    const FloatLanes sum_re = even_re + turned_re, sum_im = even_im + turned_im;
+    const FloatLanes diff_re = even_re - turned_re, diff_im = even_im - turned_im;
+    power[half - k] = diff_re * diff_re + diff_im * diff_im;
     power[k] = sum_re * sum_re + sum_im * sum_im;
   }
 }
@@ -157,25 +208,39 @@ inline void log10_in_place(FloatLanes& x) {
   x = (ln_mantissa + __builtin_convertvector(exponent, FloatLanes) * ln2) * log10_e;
 }
 
-inline void log_mel_vector(const MelPlan& plan, const float* samples, float* scratch, float* log_mel) {
-  auto* first = reinterpret_cast<ComplexLanes*>(scratch);
-  ComplexLanes* second = first + plan.n_fft / 2;
-  load_windowed(plan, samples, first);
-  const ComplexLanes* spectrum = fft(plan, first, second);
-  auto* power = reinterpret_cast<FloatLanes*>(spectrum == first ? second : first);
-  power_spectrum(plan, spectrum, power);
-  for (const MelFilter& filter : plan.filters) {
-    FloatLanes sum{};
-    for (size_t i = 0; i < filter.weights.size(); ++i) sum += filter.weights[i] * power[filter.first_bin + i];
-    log10_in_place(sum);
-    std::memcpy(log_mel, &sum, sizeof(sum));
-    log_mel += kMelLanes;
+/// log_mel [kVectorLanes, num_bins]; maxima [kVectorLanes] over the bins.
+inline void log_mel_of_power(const MelPlan& plan, const FloatLanes* power, float* log_mel, float* maxima) {
+  const size_t num_bins = plan.filters.size();
+  FloatLanes maximum = FloatLanes{} - 10.0F;
+  for (size_t first = 0; first < num_bins; first += kVectorLanes) {
+    const size_t count = std::min<size_t>(kVectorLanes, num_bins - first);
+    FloatLanes square[kVectorLanes] = {};
+    for (size_t bin = 0; bin < count; ++bin) {
+      const MelFilter& filter = plan.filters[first + bin];
+      const FloatLanes* in = power + filter.first_bin;
+      FloatLanes sum{};
+      for (const float weight : filter.weights) sum += weight * *in++;
+      log10_in_place(sum);
+      maximum = sum > maximum ? sum : maximum;
+      square[bin] = sum;
+    }
+    transpose(square);
+    for (int32_t lane = 0; lane < kVectorLanes; ++lane) {
+      std::memcpy(log_mel + static_cast<size_t>(lane) * num_bins + first, &square[lane], count * sizeof(float));
+    }
   }
+  std::memcpy(maxima, &maximum, sizeof(maximum));
 }
 
-inline void log_mel_frames(const MelPlan& plan, const float* samples, float* scratch, float* log_mel) {
+inline void log_mel_frames(const MelPlan& plan, const float* samples, float* scratch, float* log_mel, float* maxima) {
   for (int32_t lane = 0; lane < kMelLanes; lane += kVectorLanes) {
-    log_mel_vector(plan, samples + static_cast<size_t>(lane) * plan.hop_length, scratch, log_mel + lane);
+    auto* first = reinterpret_cast<ComplexLanes*>(scratch);
+    ComplexLanes* second = first + plan.n_fft / 2;
+    load_windowed(plan, samples + static_cast<size_t>(lane) * plan.hop_length, first);
+    const ComplexLanes* spectrum = fft(plan, first, second);
+    auto* power = reinterpret_cast<FloatLanes*>(spectrum == first ? second : first);
+    power_spectrum(plan, spectrum, power);
+    log_mel_of_power(plan, power, log_mel + static_cast<size_t>(lane) * plan.filters.size(), maxima + lane);
   }
 }
 

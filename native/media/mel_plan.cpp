@@ -53,7 +53,9 @@ double mel_to_hertz(double mel) {
 MelFilter make_filter(double low, double center, double high, int32_t num_bins, double max_hertz) {
   MelFilter filter;
   const double norm = 2.0 / (high - low);
-  for (int32_t bin = 0; bin < num_bins; ++bin) {
+  const double bins_per_hertz = (num_bins - 1) / max_hertz;
+  const int32_t last_bin = std::min(num_bins - 1, static_cast<int32_t>(high * bins_per_hertz) + 1);
+  for (auto bin = static_cast<int32_t>(low * bins_per_hertz); bin <= last_bin; ++bin) {
     const double hertz = max_hertz * bin / (num_bins - 1);
     const double weight = std::min((hertz - low) / (center - low), (high - hertz) / (high - center)) * norm;
     if (weight <= 0.0) continue;
@@ -72,7 +74,8 @@ MelPlan make_mel_plan(int32_t num_mel_bins, int32_t sampling_rate, int32_t n_fft
   MelPlan plan;
   plan.n_fft = n_fft;
   plan.hop_length = hop_length;
-  for (int32_t i = 0; i < n_fft; ++i) plan.window.push_back(static_cast<float>(0.5 - 0.5 * std::cos(kTwoPi * i / n_fft)));
+  for (int32_t i = 0; i < n_fft; ++i)
+    plan.window.push_back(static_cast<float>(0.5 - 0.5 * std::cos(kTwoPi * i / n_fft)) * 0.5F);
   plan_fft(plan);
   for (int32_t k = 0; k <= n_fft / 2; ++k) plan.unpack_twiddles.push_back(unit_root(k, n_fft));
   const double max_hertz = sampling_rate / 2;

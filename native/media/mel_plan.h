@@ -31,7 +31,7 @@ struct MelFilter {
 struct MelPlan {
   int32_t n_fft = 0;
   int32_t hop_length = 0;
-  std::vector<float> window;  ///< [n_fft] periodic Hann
+  std::vector<float> window;  ///< [n_fft] half of a periodic Hann window
   std::vector<FftPass> passes;
   std::vector<Complex> twiddles;
   std::vector<Complex> unpack_twiddles;  ///< [n_fft / 2 + 1] exp(-2 pi i k / n_fft)

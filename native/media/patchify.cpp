@@ -1,7 +1,6 @@
 #include "media/patchify.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -13,12 +12,9 @@
 namespace sensorium {
 namespace {
 
-constexpr int64_t kMaxFeatures = int64_t{1} << 31;  ///< 8 GiB of float32
+constexpr int64_t kMaxLevels = int64_t{1} << 31;
 
 [[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::kInvalidMedia, what); }
-
-/// What each level of each channel becomes: rescaled, then normalised.
-using LevelTable = std::array<std::array<float, 256>, 3>;
 
 LevelTable make_level_table(const PatchOptions& options) {
   LevelTable table;
@@ -64,33 +60,33 @@ void check_frames(std::span<const RgbView> frames, ImageSize size, const PatchOp
   }
 }
 
-/// Cuts rows of frames into patch rows of the output.
+/// Cuts rows of frames into patch rows.
 class PatchWriter {
  public:
-  PatchWriter(const PatchOptions& options, ImageSize size, float* out)
+  PatchWriter(const PatchOptions& options, const ProcessedMedia& media, uint8_t* out, int32_t num_frames)
       : options_(options),
-        levels_(make_level_table(options)),
-        grid_h_(size.height / options.patch_size),
-        grid_w_(size.width / options.patch_size),
+        grid_h_(media.grid_h),
+        grid_w_(media.grid_w),
         out_(out),
-        planes_(static_cast<size_t>(size.width) * 3) {
+        num_frames_(num_frames),
+        planes_(static_cast<size_t>(media.grid_w) * options.patch_size * 3) {
     plane_size_ = static_cast<int64_t>(options.patch_size) * options.patch_size;
-    patch_dim_ = 3 * options.temporal_patch_size * plane_size_;
-    for (int32_t column = 0; column < grid_w_; ++column) column_offsets_.push_back(patch_index(0, 0, column) * patch_dim_);
+    patch_bytes_ = 3 * num_frames * plane_size_;
+    for (int32_t column = 0; column < grid_w_; ++column) column_offsets_.push_back(patch_index(0, 0, column) * patch_bytes_);
   }
 
-  /// Row y of a frame, [width, 3], to temporal places [first_t, last_t) of temporal patch `t`.
-  void write(const uint8_t* row, int32_t t, int32_t y, int32_t first_t, int32_t last_t) {
-    to_planes(row);
+  /// Row y of a frame, [width, 3], to the stored frames [first_frame, last_frame) of temporal patch `t`.
+  void write(const uint8_t* row, int32_t t, int32_t y, int32_t first_frame, int32_t last_frame) {
+    media_kernels().split_channels(row, planes_.size() / 3, planes_.data());
     const int32_t size = options_.patch_size;
-    float* begin = out_ + patch_index(t, y / size, 0) * patch_dim_ + static_cast<int64_t>(y % size) * size;
+    uint8_t* begin = out_ + patch_index(t, y / size, 0) * patch_bytes_ + static_cast<int64_t>(y % size) * size;
     switch (size) {
       case 14:
-        return copy_segments<14>(begin, first_t, last_t);
+        return copy_segments<14>(begin, first_frame, last_frame);
       case 16:
-        return copy_segments<16>(begin, first_t, last_t);
+        return copy_segments<16>(begin, first_frame, last_frame);
       default:
-        return copy_segments<0>(begin, first_t, last_t);
+        return copy_segments<0>(begin, first_frame, last_frame);
     }
   }
 
@@ -102,39 +98,29 @@ class PatchWriter {
     return (block * merge + patch_y % merge) * merge + patch_x % merge;
   }
 
-  void to_planes(const uint8_t* row) {
-    const size_t width = planes_.size() / 3;
-    float *red = planes_.data(), *green = red + width, *blue = green + width;
-    for (size_t x = 0; x < width; ++x) {
-      red[x] = levels_[0][row[3 * x]];
-      green[x] = levels_[1][row[3 * x + 1]];
-      blue[x] = levels_[2][row[3 * x + 2]];
-    }
-  }
-
   /// kSize: the patch size where it is known when compiling, else 0.
   template <int32_t kSize>
-  void copy_segments(float* begin, int32_t first_t, int32_t last_t) const {
+  void copy_segments(uint8_t* begin, int32_t first_frame, int32_t last_frame) const {
     const int32_t size = kSize != 0 ? kSize : options_.patch_size;
     const size_t width = planes_.size() / 3;
     for (int32_t column = 0; column < grid_w_; ++column) {
       for (int32_t channel = 0; channel < 3; ++channel) {
-        const float* source = planes_.data() + channel * width + static_cast<size_t>(column) * size;
-        for (int32_t t = first_t; t < last_t; ++t) {
-          float* plane = begin + column_offsets_[column] + (channel * options_.temporal_patch_size + t) * plane_size_;
-          std::memcpy(plane, source, static_cast<size_t>(size) * sizeof(float));
+        const uint8_t* source = planes_.data() + channel * width + static_cast<size_t>(column) * size;
+        for (int32_t frame = first_frame; frame < last_frame; ++frame) {
+          std::memcpy(begin + column_offsets_[column] + (channel * num_frames_ + frame) * plane_size_, source,
+                      static_cast<size_t>(size));
         }
       }
     }
   }
 
   const PatchOptions& options_;
-  LevelTable levels_;
   int32_t grid_h_, grid_w_;
-  float* out_;
-  std::vector<float> planes_;            ///< one row, [3, width]
-  int64_t plane_size_ = 0;               ///< floats of one channel of one frame of a patch
-  int64_t patch_dim_ = 0;                ///< floats of a patch
+  uint8_t* out_;
+  int32_t num_frames_;           ///< stored of each patch
+  std::vector<uint8_t> planes_;  ///< one row, [3, width]
+  int64_t plane_size_ = 0;       ///< bytes of one channel of one frame of a patch
+  int64_t patch_bytes_ = 0;
   std::vector<int64_t> column_offsets_;  ///< [grid_w] from a row's first patch
 };
 
@@ -145,23 +131,24 @@ ProcessedMedia patchify(std::span<const RgbView> frames, ImageSize size, const P
   check_frames(frames, size, options);
   const auto num_frames = static_cast<int64_t>(frames.size());
   const int64_t temporal = options.temporal_patch_size;
+  const auto num_stored = static_cast<int32_t>(num_frames == 1 ? 1 : temporal);  // one frame stands for its repetitions
   ProcessedMedia media;
   media.modality = modality;
   const int64_t grid_t = (num_frames + temporal - 1) / temporal;
-  const int64_t patch_dim = 3 * temporal * options.patch_size * options.patch_size;
-  const int64_t patches_per_t = static_cast<int64_t>(size.height / options.patch_size) * (size.width / options.patch_size);
-  if (grid_t > kMaxFeatures / (patches_per_t * patch_dim)) refuse("a video of too many pixels");
+  const int64_t levels_per_t = 3 * num_stored * static_cast<int64_t>(size.height) * size.width;
+  if (grid_t > kMaxLevels / levels_per_t) refuse("a video of too many pixels");
   media.grid_t = static_cast<int32_t>(grid_t);
   media.grid_h = size.height / options.patch_size;
   media.grid_w = size.width / options.patch_size;
-  media.features = Tensor({grid_t * patches_per_t, patch_dim});
+  media.patches = Patches(grid_t * media.grid_h * media.grid_w, options.temporal_patch_size, num_stored, options.patch_size,
+                          make_level_table(options));
 
-  PatchWriter writer(options, size, media.features.data());
+  PatchWriter writer(options, media, media.patches.levels(), num_stored);
   RowResizer resizer(frames[0].width, frames[0].height, size.width, size.height, options.filter);
   for (int64_t i = 0; i < num_frames; ++i) {
     resizer.start(frames[i].data);
     const auto place = static_cast<int32_t>(i % temporal);
-    const int32_t place_end = i + 1 == num_frames ? static_cast<int32_t>(temporal) : place + 1;  // the last frame is repeated
+    const int32_t place_end = i + 1 == num_frames ? num_stored : place + 1;  // the last frame is repeated
     for (int32_t y = 0; y < size.height; ++y) {
       writer.write(resizer.row(y), static_cast<int32_t>(i / temporal), y, place, place_end);
     }

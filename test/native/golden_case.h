@@ -116,8 +116,8 @@ class ItemBuilder {
       const int64_t cols = case_.tensors.shape(pixels)[1], rows = int64_t{media->grid_t} * media->grid_h * media->grid_w;
       media->features = to_tensor(values.data() + first_row * cols, {rows, cols});
     } else {
-      media->features = patches_of(picture_files(is_video, index), *media);
-      item.has_features = !media->features.empty();
+      media->patches = patches_of(picture_files(is_video, index), *media);
+      item.has_features = !media->patches.empty();
     }
     item.item = {kind + std::to_string(index), media, std::move(runs), false};
     item.embeds_name = kind + "_embeds." + std::to_string(index);
@@ -149,7 +149,7 @@ class ItemBuilder {
   }
 
   /// Patches of the pictures at the size of the grid; empty where a picture is none that read_png() reads.
-  sensorium::Tensor patches_of(const std::vector<std::string>& files, const sensorium::ProcessedMedia& media) const {
+  sensorium::Patches patches_of(const std::vector<std::string>& files, const sensorium::ProcessedMedia& media) const {
     std::vector<RgbPicture> pictures;
     for (const std::string& file : files) {
       std::optional<RgbPicture> picture = read_png(case_.folder / file.substr(file.find(':') + 1));
@@ -160,7 +160,7 @@ class ItemBuilder {
     for (const RgbPicture& picture : pictures) views.push_back({picture.pixels.data(), picture.width, picture.height});
     const sensorium::PatchOptions options;
     const sensorium::ImageSize size{media.grid_h * options.patch_size, media.grid_w * options.patch_size};
-    return sensorium::patchify(views, size, options, media.modality).features;
+    return sensorium::patchify(views, size, options, media.modality).patches;
   }
 
   /// The reference keeps [bins, frames]; encoders read time-major rows.

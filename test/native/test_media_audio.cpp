@@ -101,10 +101,17 @@ TEST(log_mel_tables_agree_bit_for_bit) {
   for (size_t i = 0; i < samples.size(); i += 3) samples[i] += 0.1F;
   Buffer scratch(plan.num_scratch_floats() * sizeof(float));
   std::vector<float> expected(128 * kMelLanes), found(expected.size());
-  generic_media_kernels().log_mel_frames(plan, samples.data(), static_cast<float*>(scratch.data()), expected.data());
+  std::vector<float> expected_maxima(kMelLanes), maxima(kMelLanes);
+  generic_media_kernels().log_mel_frames(plan, samples.data(), static_cast<float*>(scratch.data()), expected.data(),
+                                         expected_maxima.data());
+  for (int32_t lane = 0; lane < kMelLanes; ++lane) {
+    const auto frame = expected.begin() + lane * 128;
+    CHECK_EQ(expected_maxima[static_cast<size_t>(lane)], *std::max_element(frame, frame + 128));
+  }
   for (const MediaKernels* kernels : available_media_kernels()) {
-    kernels->log_mel_frames(plan, samples.data(), static_cast<float*>(scratch.data()), found.data());
+    kernels->log_mel_frames(plan, samples.data(), static_cast<float*>(scratch.data()), found.data(), maxima.data());
     CHECK(found == expected);
+    CHECK(maxima == expected_maxima);
   }
 }
 

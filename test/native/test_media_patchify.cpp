@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "core/error.h"
+#include "media/kernels.h"
 #include "media/patchify.h"
 
 using namespace sensorium;
@@ -43,6 +44,13 @@ std::vector<float> naive_patches(const std::vector<std::vector<uint8_t>>& frames
   return out;
 }
 
+std::vector<float> floats_of(const Patches& patches) {
+  const Shape shape = patches.shape();
+  std::vector<float> values(static_cast<size_t>(num_elements(shape)));
+  patches.expand(0, Matrix(values.data(), shape[0], shape[1]));
+  return values;
+}
+
 void check_against_definition(ImageSize size, size_t num_frames, const PatchOptions& options) {
   std::vector<std::vector<uint8_t>> frames;
   std::vector<RgbView> views;
@@ -50,8 +58,8 @@ void check_against_definition(ImageSize size, size_t num_frames, const PatchOpti
   for (const auto& frame : frames) views.push_back({frame.data(), size.width, size.height});
   const ProcessedMedia media = patchify(views, size, options, Modality::kVideo);
   const std::vector<float> expected = naive_patches(frames, size, options);
-  CHECK_EQ(media.features.size(), static_cast<int64_t>(expected.size()));
-  CHECK(std::equal(expected.begin(), expected.end(), media.features.data()));
+  CHECK(media.features.empty());
+  CHECK(floats_of(media.patches) == expected);
   const auto temporal = static_cast<size_t>(options.temporal_patch_size);
   CHECK_EQ(media.grid_t, static_cast<int32_t>((num_frames + temporal - 1) / temporal));
   CHECK_EQ(media.grid_h, size.height / options.patch_size);
@@ -86,7 +94,46 @@ TEST(patches_of_a_resized_picture_are_those_of_the_resized_pixels) {
   const ProcessedMedia expected = patchify({&small, 1}, out, {}, Modality::kImage);
   const ProcessedMedia found = patchify({&large, 1}, out, {}, Modality::kImage);
   CHECK(found.modality == Modality::kImage);
-  CHECK(std::equal(expected.features.data(), expected.features.data() + expected.features.size(), found.features.data()));
+  CHECK(floats_of(found.patches) == floats_of(expected.patches));
+}
+
+TEST(every_table_splits_channels_alike) {
+  for (const int32_t width : {1, 15, 16, 33, 84}) {
+    const auto row = gradient({1, width}, 5);
+    std::vector<uint8_t> expected(row.size());
+    for (size_t i = 0; i < row.size(); ++i) expected[i % 3 * static_cast<size_t>(width) + i / 3] = row[i];
+    for (const MediaKernels* kernels : available_media_kernels()) {
+      std::vector<uint8_t> found(row.size());
+      kernels->split_channels(row.data(), static_cast<size_t>(width), found.data());
+      CHECK(found == expected);
+    }
+  }
+}
+
+TEST(patches_are_held_as_levels) {
+  const auto image = gradient({28, 56}, 0);
+  const RgbView view{image.data(), 56, 28}, pair[] = {view, view};
+  const ProcessedMedia still = patchify({&view, 1}, {28, 56}, {}, Modality::kImage);
+  const ProcessedMedia clip = patchify(pair, {28, 56}, {}, Modality::kVideo);
+  CHECK_EQ(still.size_bytes(), image.size() + sizeof(LevelTable));  // the repeated frame once
+  CHECK_EQ(clip.size_bytes(), 2 * image.size() + sizeof(LevelTable));
+  CHECK(still.input_shape() == Shape({8, 1176}));
+  CHECK(clip.input_shape() == still.input_shape());
+  CHECK(floats_of(still.patches) == floats_of(clip.patches));
+}
+
+TEST(any_rows_of_patches_expand_alone) {
+  const auto image = gradient({28, 56}, 3);
+  const RgbView view{image.data(), 56, 28};
+  const Patches patches = patchify({&view, 1}, {28, 56}, {}, Modality::kImage).patches;
+  const std::vector<float> whole = floats_of(patches);
+  std::vector<float> part(3 * 1176);
+  patches.expand(5, Matrix(part.data(), 3, 1176));
+  CHECK(std::equal(part.begin(), part.end(), whole.begin() + 5 * 1176));
+  CHECK_THROWS(patches.expand(6, Matrix(part.data(), 3, 1176)), ErrorCode::kInvalidArgument);
+  CHECK_THROWS(patches.expand(-1, Matrix(part.data(), 1, 1176)), ErrorCode::kInvalidArgument);
+  CHECK_THROWS(patches.expand(0, Matrix(part.data(), 1, 588)), ErrorCode::kInvalidArgument);
+  CHECK_THROWS(Patches(4, 3, 2, 14, {}), ErrorCode::kInvalidArgument);
 }
 
 TEST(bad_pictures_are_refused) {

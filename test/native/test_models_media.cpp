@@ -48,6 +48,19 @@ ProcessedMedia picture(int32_t grid_t, int32_t grid_h, int32_t grid_w) {
   return media;
 }
 
+ProcessedMedia picture_of_levels(int32_t num_frames, int32_t grid_h, int32_t grid_w) {
+  ProcessedMedia media;
+  LevelTable values;
+  for (size_t i = 0; i < 3 * 256; ++i) values[i / 256][i % 256] = static_cast<float>(i) / 384.0F - 1.0F;
+  media.patches = Patches(int64_t{grid_h} * grid_w, 2, num_frames, 14, values);
+  const int64_t num_levels = int64_t{grid_h} * grid_w * 3 * num_frames * 14 * 14;
+  for (int64_t i = 0; i < num_levels; ++i) media.patches.levels()[i] = static_cast<uint8_t>((i * 2654435761) >> 13);
+  media.grid_t = 1;
+  media.grid_h = grid_h;
+  media.grid_w = grid_w;
+  return media;
+}
+
 ProcessedMedia sound(int64_t num_frames) {
   ProcessedMedia media;
   media.modality = Modality::kAudio;
@@ -104,6 +117,19 @@ TEST(a_long_video_gives_the_rows_of_its_frames) {
   }
 }
 
+TEST(patches_as_levels_give_the_rows_of_their_floats) {
+  for (const char* family : {"qwen2_vl", "qwen2_5_vl"}) {
+    Loaded loaded = load_golden(family);
+    for (const int32_t num_frames : {1, 2}) {  // stored of each patch
+      const ProcessedMedia levels = picture_of_levels(num_frames, 36, 40);
+      ProcessedMedia floats = picture(1, 36, 40);
+      levels.patches.expand(0, Matrix(floats.features.data(), 36 * 40, kPatchDim));
+      CHECK_EQ(loaded.model->num_encoder_rows(levels), int64_t{360});
+      CHECK(starts_with(loaded.model->encode(levels, loaded.arena), 0, loaded.model->encode(floats, loaded.arena)));
+    }
+  }
+}
+
 TEST(a_long_sound_gives_the_rows_of_its_chunks) {
   Loaded omni = load_golden("qwen2_5_omni");
   const ProcessedMedia clip = sound(2101);
@@ -129,6 +155,12 @@ TEST(shapes_that_no_encoder_reads_are_refused) {
   refuses(media);
   media = picture(1, 4, 4);
   media.features = random_tensor({16, kPatchDim - 1});
+  refuses(media);
+  media = picture_of_levels(1, 4, 4);
+  media.grid_w = 8;
+  refuses(media);
+  media = picture_of_levels(1, 4, 4);
+  media.patches = Patches(16, 2, 1, 16, {});
   refuses(media);
   media = sound(100);
   media.features = random_tensor({100, kNumMelBins + 1});

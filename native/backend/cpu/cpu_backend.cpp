@@ -27,7 +27,7 @@ CpuBackend::CpuBackend(const KernelTable& table, DType compute_dtype, int num_th
 void CpuBackend::reserve_scratch(int64_t num_floats) {
   const size_t bytes = static_cast<size_t>(num_floats) * sizeof(float);
   for (Buffer& buffer : scratch_) {
-    if (buffer.size_bytes() < bytes) buffer = Buffer(bytes);
+    if (buffer.size_bytes() < bytes) buffer = Buffer(bytes, PageSize::kHuge);
   }
 }
 

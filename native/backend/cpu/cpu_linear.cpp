@@ -71,7 +71,7 @@ void CpuBackend::linear_on_tiles(const LinearCall& call, int64_t num_units) {
   const int64_t row_tiles = ceil_div(num_rows, kTileSize);
   const int64_t row_floats = round_up(call.in_features, kTileDepth) / 2;
   const auto packed_bytes = static_cast<size_t>(row_tiles * kTileSize * row_floats) * sizeof(float);
-  if (packed_rows_.size_bytes() < packed_bytes) packed_rows_ = Buffer(packed_bytes);
+  if (packed_rows_.size_bytes() < packed_bytes) packed_rows_ = Buffer(packed_bytes, PageSize::kHuge);
   auto* packed = static_cast<uint16_t*>(packed_rows_.data());
   pool_.parallel_for(row_tiles, 4, [&](int64_t begin, int64_t end) { table_.tiles->pack_rows(call.x, {begin, end}, packed); });
 

@@ -32,7 +32,8 @@ CpuKvCache::CpuKvCache(const KvCacheShape& shape, DType dtype) : shape_(shape), 
   num_elements(dims);  // throws where the size in bytes overflows
   head_size_ = 2 * shape.head_dim * shape.block_size;
   block_elements_ = head_size_ * shape.num_kv_heads;
-  memory_ = Buffer(static_cast<size_t>(shape.num_layers * shape.num_blocks * block_elements_) * dtype_size(dtype));
+  memory_ =
+      Buffer(static_cast<size_t>(shape.num_layers * shape.num_blocks * block_elements_) * dtype_size(dtype), PageSize::kHuge);
 }
 
 void CpuKvCache::clear_blocks(int64_t first, int64_t count) {

@@ -23,7 +23,7 @@ PanelMatrix::PanelMatrix(std::span<const WeightSlice> slices, bool is_gated, Pan
   const int64_t num_panels = is_gated ? 2 * num_units_ : num_units_;
   const int64_t depth_multiple = layout == PanelLayout::kBFloat16Tiles ? kTileDepth : 1;
   panel_size_ = (in_features_ + depth_multiple - 1) / depth_multiple * depth_multiple * panel_width;
-  panels_ = Buffer(static_cast<size_t>(num_panels * panel_size_) * dtype_size(dtype()));
+  panels_ = Buffer(static_cast<size_t>(num_panels * panel_size_) * dtype_size(dtype()), PageSize::kHuge);
   if (shape.has_bias) bias_ = Buffer(static_cast<size_t>(num_panels * panel_width) * sizeof(float));
   const auto row_size = static_cast<size_t>(in_features_);
   std::vector<float> rows(static_cast<size_t>(pool.num_threads()) * row_size);

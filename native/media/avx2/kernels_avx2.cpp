@@ -1,5 +1,6 @@
 #if defined(__x86_64__)
 
+#include "media/avx2/split_channels.h"
 #include "media/avx2/strip_transpose.h"
 #include "media/kernels.h"
 #include "media/log_mel_frames.h"
@@ -69,7 +70,7 @@ void weighted_sums(const ResizeAxis& axis, int32_t first, int32_t last, const ui
 }  // namespace
 
 const MediaKernels& avx2_media_kernels() {
-  static const MediaKernels table{"avx2", weighted_sums, rows_to_columns, columns_to_rows, log_mel_frames};
+  static const MediaKernels table{"avx2", weighted_sums, rows_to_columns, columns_to_rows, split_channels, log_mel_frames};
   return table;
 }
 

@@ -4,6 +4,7 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 
+#include "media/avx2/split_channels.h"
 #include "media/avx2/strip_transpose.h"
 #include "media/kernels.h"
 #include "media/log_mel_frames.h"
@@ -67,7 +68,7 @@ void weighted_sums(const ResizeAxis& axis, int32_t first, int32_t last, const ui
 }  // namespace
 
 const MediaKernels& avx512_media_kernels() {
-  static const MediaKernels table{"avx512", weighted_sums, rows_to_columns, columns_to_rows, log_mel_frames};
+  static const MediaKernels table{"avx512", weighted_sums, rows_to_columns, columns_to_rows, split_channels, log_mel_frames};
   return table;
 }
 

@@ -46,10 +46,16 @@ void columns_to_rows(const uint8_t* in, size_t num_columns, int32_t num_rows, ui
   }
 }
 
+void split_channels(const uint8_t* pixels, size_t width, uint8_t* planes) {
+  for (size_t x = 0; x < width; ++x) {
+    for (size_t channel = 0; channel < 3; ++channel) planes[channel * width + x] = pixels[3 * x + channel];
+  }
+}
+
 }  // namespace
 
 const MediaKernels& generic_media_kernels() {
-  static const MediaKernels table{"generic", weighted_sums, rows_to_columns, columns_to_rows, log_mel_frames};
+  static const MediaKernels table{"generic", weighted_sums, rows_to_columns, columns_to_rows, split_channels, log_mel_frames};
   return table;
 }
 

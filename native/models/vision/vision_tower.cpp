@@ -12,6 +12,9 @@ constexpr float kNormEps = 1e-6F;
 constexpr double kRotaryTheta = 10000.0;
 /// Bounds the activations of a video; a single larger frame goes through whole.
 constexpr int64_t kMaxPatchesAtOnce = 4096;
+/// Patches that are held as floats at once.
+constexpr int64_t kExpandedPatches = 512;
+constexpr int64_t kExpandedPatchesPerTask = 16;
 
 std::vector<EncoderBlock> load_blocks(const VisionConfig& config, const WeightLoader& loader,
                                       VisionTower::BlockLoader load_block) {
@@ -48,7 +51,7 @@ VisionTower::VisionTower(const VisionConfig& config, WeightLoader loader, BlockL
 
 int64_t VisionTower::num_rows(const ProcessedMedia& media) const {
   const int64_t t = media.grid_t, h = media.grid_h, w = media.grid_w;
-  const Shape& shape = media.features.shape();
+  const Shape shape = media.input_shape();
   if (t < 1 || h < 1 || w < 1 || h % config_.merge_size != 0 || w % config_.merge_size != 0) {
     throw Error(ErrorCode::kInvalidMedia, "patch grid " + shape_to_string({t, h, w}) + " is empty or no multiple of " +
                                               std::to_string(config_.merge_size));
@@ -65,25 +68,25 @@ Tensor VisionTower::encode(const ProcessedMedia& media, Arena& arena) const {
   Tensor output({num_rows(media), width()});
   const int64_t patches_per_frame = static_cast<int64_t>(media.grid_h) * media.grid_w;
   const int64_t rows_per_frame = output.shape()[0] / media.grid_t;
-  const ConstMatrix patches(media.features.data(), media.features.shape()[0], config_.patch_dim());
   const Matrix rows(output.data(), output.shape()[0], width());
   const auto frames_at_once = static_cast<int32_t>(std::max<int64_t>(1, kMaxPatchesAtOnce / patches_per_frame));
   for (int32_t begin = 0; begin < media.grid_t; begin += frames_at_once) {
     const int32_t count = std::min(frames_at_once, media.grid_t - begin);
     const PatchGrid grid{count, media.grid_h, media.grid_w, static_cast<int32_t>(config_.merge_size)};
-    encode_frames(patches.row_range(begin * patches_per_frame, count * patches_per_frame),
-                  plan_frames(grid, config_.window_cells), arena,
+    encode_frames(media, begin * patches_per_frame, plan_frames(grid, config_.window_cells), arena,
                   rows.row_range(begin * rows_per_frame, count * rows_per_frame));
   }
   return output;
 }
 
-void VisionTower::encode_frames(ConstMatrix patches, const FramePlan& plan, Arena& arena, Matrix output) const {
+void VisionTower::encode_frames(const ProcessedMedia& media, int64_t first_row, const FramePlan& plan, Arena& arena,
+                                Matrix output) const {
   Arena::Scope scope(arena);
-  const Matrix hidden = arena.matrix(patches.rows, config_.hidden_size);
-  embed_patches(patches, plan, arena, hidden);
-  const Matrix cos = arena.matrix(patches.rows, rotary_.num_frequencies());
-  const Matrix sin = arena.matrix(patches.rows, rotary_.num_frequencies());
+  const int64_t num_patches = output.rows * config_.merge_size * config_.merge_size;
+  const Matrix hidden = arena.matrix(num_patches, config_.hidden_size);
+  embed_in_plan_order(media, first_row, plan, arena, hidden);
+  const Matrix cos = arena.matrix(num_patches, rotary_.num_frequencies());
+  const Matrix sin = arena.matrix(num_patches, rotary_.num_frequencies());
   rotary_.fill(backend_, plan.rows, plan.columns, cos, sin);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     blocks_[i].forward(backend_, arena, hidden, {cos, sin}, is_windowed(i) ? plan.window_bounds : plan.frame_bounds);
@@ -91,11 +94,28 @@ void VisionTower::encode_frames(ConstMatrix patches, const FramePlan& plan, Aren
   merge_patches(hidden, plan, arena, output);
 }
 
-void VisionTower::embed_patches(ConstMatrix patches, const FramePlan& plan, Arena& arena, Matrix hidden) const {
-  if (plan.cell_order.empty()) return patch_embed_.forward(backend_, patches, hidden);
+void VisionTower::embed_patches(const ProcessedMedia& media, int64_t first_row, Arena& arena, Matrix hidden) const {
+  if (media.patches.empty()) {
+    const float* rows = media.features.data() + first_row * config_.patch_dim();
+    return patch_embed_.forward(backend_, ConstMatrix(rows, hidden.rows, config_.patch_dim()), hidden);
+  }
+  Arena::Scope scope(arena);
+  const Matrix expanded = arena.matrix(std::min(kExpandedPatches, hidden.rows), config_.patch_dim());
+  for (int64_t done = 0; done < hidden.rows; done += expanded.rows) {
+    const Matrix rows = expanded.row_range(0, std::min(expanded.rows, hidden.rows - done));
+    backend_.thread_pool().parallel_for(rows.rows, kExpandedPatchesPerTask, [&](int64_t begin, int64_t end) {
+      media.patches.expand(first_row + done + begin, rows.row_range(begin, end - begin));
+    });
+    patch_embed_.forward(backend_, rows, hidden.row_range(done, rows.rows));
+  }
+}
+
+void VisionTower::embed_in_plan_order(const ProcessedMedia& media, int64_t first_row, const FramePlan& plan, Arena& arena,
+                                      Matrix hidden) const {
+  if (plan.cell_order.empty()) return embed_patches(media, first_row, arena, hidden);
   Arena::Scope scope(arena);
   const Matrix embedded = arena.matrix(hidden.rows, hidden.cols);
-  patch_embed_.forward(backend_, patches, embedded);
+  embed_patches(media, first_row, arena, embedded);
   ops::gather_rows(backend_, embedded, plan.cell_order, config_.merge_size * config_.merge_size, hidden);
 }
 

@@ -51,8 +51,12 @@ class VisionTower final : public MediaEncoder {
 
  private:
   bool is_windowed(size_t block) const;
-  void encode_frames(ConstMatrix patches, const FramePlan& plan, Arena& arena, Matrix output) const;
-  void embed_patches(ConstMatrix patches, const FramePlan& plan, Arena& arena, Matrix hidden) const;
+  /// Patch rows [first_row, ...) of the frames that `plan` describes.
+  void encode_frames(const ProcessedMedia& media, int64_t first_row, const FramePlan& plan, Arena& arena, Matrix output) const;
+  /// hidden: a row for each patch from `first_row` on, in the order of the media.
+  void embed_patches(const ProcessedMedia& media, int64_t first_row, Arena& arena, Matrix hidden) const;
+  void embed_in_plan_order(const ProcessedMedia& media, int64_t first_row, const FramePlan& plan, Arena& arena,
+                           Matrix hidden) const;
   void merge_patches(ConstMatrix hidden, const FramePlan& plan, Arena& arena, Matrix output) const;
 
   VisionConfig config_;
