@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { returnFreedMemory } from '../llm/memory.js';
 import { createLogger } from '../server/log.js';
 import { serve } from '../server/serve.js';
 import { loadModel } from './load.js';
@@ -72,6 +73,7 @@ function keysFromEnvironment(): string[] {
 
 async function runServe(model: string | undefined, flags: ServeFlags): Promise<void> {
   const logger = createLogger(flags.logLevel);
+  returnFreedMemory();
   const llm = await loadModel({
     ...toLLMOptions(model, flags),
     servedModelName: flags.servedModelName,

@@ -190,6 +190,8 @@ export interface NativeAddon {
   version: string;
   cpuInfo(): CpuInfo;
   supportedArchitectures(): string[];
+  /** Makes the C allocator of this process give large freed blocks back to the system at once (glibc only). */
+  returnFreedMemory(): void;
   /** Loads on a thread of its own. `onEvents` is called once a step; `onProgress` while weights are read. */
   createEngine(
     options: NativeEngineOptions,

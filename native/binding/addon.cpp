@@ -14,6 +14,7 @@
 #include "binding/media_functions.h"
 #include "binding/media_object.h"
 #include "binding/request_reader.h"
+#include "core/allocator.h"
 
 namespace sensorium::binding {
 namespace {
@@ -44,6 +45,8 @@ Napi::Value create_engine_entry(const Napi::CallbackInfo& info) {
   });
 }
 
+void return_freed_memory_entry(const Napi::CallbackInfo&) { return_freed_memory(); }
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto data = std::make_unique<AddonData>();
   data->media_class = Napi::Persistent(MediaObject::define(env));
@@ -52,6 +55,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("version", SENSORIUM_VERSION);
   exports.Set("cpuInfo", Napi::Function::New<cpu_info_entry>(env, "cpuInfo"));
   exports.Set("supportedArchitectures", Napi::Function::New<supported_architectures_entry>(env, "supportedArchitectures"));
+  exports.Set("returnFreedMemory", Napi::Function::New<return_freed_memory_entry>(env, "returnFreedMemory"));
   exports.Set("createEngine", Napi::Function::New<create_engine_entry>(env, "createEngine"));
   add_media_functions(env, exports);
   return exports;

@@ -32,19 +32,22 @@ async function ask(number: number): Promise<void> {
   assert.ok(details.image_tokens > 0);
 }
 
-async function askMany(from: number, to: number): Promise<void> {
+/** Resident bytes after each round of four requests. */
+async function askMany(from: number, to: number): Promise<number[]> {
+  const readings: number[] = [];
   for (let number = from; number < to; number += 4) {
     await Promise.all([0, 1, 2, 3].map((offset) => ask(number + offset)));
+    readings.push(await service.metric('process_resident_memory_bytes'));
   }
+  return readings;
 }
 
 test('two hundred four-megapixel pictures leave the resident memory where it was', async () => {
-  await askMany(0, NUM_WARM_UP);
-  const before = await service.metric('process_resident_memory_bytes');
-  await askMany(NUM_WARM_UP, NUM_REQUESTS);
-  const after = await service.metric('process_resident_memory_bytes');
-  // Allocators return memory late: the bound leaves room for that, not for a picture (12 MB) a request.
-  assert.ok(after < before * 1.25, `${before} -> ${after} bytes`);
+  // A reading holds up to four decoded pictures (12 MB each) that wait for the garbage collector, hence most against median.
+  const before = Math.max(...(await askMany(0, NUM_WARM_UP)));
+  const last = (await askMany(NUM_WARM_UP, NUM_REQUESTS)).slice(-9).sort((a, b) => a - b);
+  const after = last[4]!;
+  assert.ok(after < before * 1.05, `${before} -> ${after} bytes`);
   assert.equal(await service.metric('sensorium_kv_cache_usage_ratio'), 0);
 });
 

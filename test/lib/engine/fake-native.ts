@@ -92,6 +92,7 @@ export class FakeAddon implements NativeAddon {
 
   cpuInfo = notUsed;
   supportedArchitectures = notUsed;
+  returnFreedMemory = notUsed;
   smartResize = notUsed;
   patchifyImage = notUsed;
   patchifyVideo = notUsed;
