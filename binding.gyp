@@ -1,4 +1,4 @@
-# CMakeLists.txt is the only list of sources: node-gyp and prebuildify reach it through this target.
+# CMakeLists.txt is the only list of sources: node-gyp reaches it through this target.
 {
   'targets': [
     {

@@ -12,9 +12,17 @@ import { describeSpeed, printStream } from './print.js';
 
 const SAMPLES = fileURLToPath(new URL('../../models/demo/samples/', import.meta.url));
 
-const QUESTIONS: { modality: Modality; file: string; question: string }[] = [
+interface Question {
+  modality: Modality;
+  file: string;
+  /** The same as an animated picture, which needs no ffmpeg. */
+  animation?: string;
+  question: string;
+}
+
+const QUESTIONS: Question[] = [
   { modality: 'image', file: 'shape-2.jpg', question: 'Describe this image.' },
-  { modality: 'video', file: 'video-1.mp4', question: 'Describe this video.' },
+  { modality: 'video', file: 'video-1.mp4', animation: 'video-1.webp', question: 'Describe this video.' },
   { modality: 'audio', file: 'speech-1.wav', question: 'Transcribe the audio.' },
 ];
 
@@ -32,14 +40,7 @@ async function runDemo(flags: EngineFlags): Promise<void> {
   try {
     const out = process.stdout;
     out.write(`${describeModel(llm)}\nloaded in ${(performance.now() - startMs).toFixed(0)} ms\n`);
-    for (const { modality, file, question } of QUESTIONS) {
-      const filePath = path.join(SAMPLES, file);
-      if (!existsSync(filePath)) throw new SensoriumError('local_file_not_found', `${filePath} is missing.`);
-      out.write(
-        `\n${modality.padEnd(6)} ${path.relative(process.cwd(), filePath)}\nasked  ${question}\nanswer `,
-      );
-      await ask(llm, { [modality]: [filePath] }, question);
-    }
+    for (const question of QUESTIONS) await ask(llm, question);
     out.write(
       `\ninstruction set: ${llm.isa}; in all ${((performance.now() - startMs) / 1000).toFixed(1)} s\n`,
     );
@@ -48,17 +49,27 @@ async function runDemo(flags: EngineFlags): Promise<void> {
   }
 }
 
-/** A clip needs ffmpeg; without it the demo says so and goes on. */
-async function ask(llm: LLM, files: Partial<Record<Modality, string[]>>, question: string): Promise<void> {
+/** A clip needs ffmpeg: without it the same clip is read as an animation. */
+async function ask(llm: LLM, { modality, file, animation, question }: Question): Promise<void> {
   try {
-    const message = userMessage(await readMediaParts(files), question);
-    const result = await printStream(await llm.submitChat([message], { sampling: { temperature: 0 } }));
-    const { imageTokens, videoTokens, audioTokens } = result.usage;
-    process.stdout.write(
-      `       ${describeSpeed(result)}, media tokens: ${imageTokens + videoTokens + audioTokens}\n`,
-    );
+    await askAbout(llm, modality, file, question);
   } catch (error) {
-    if (!(error instanceof SensoriumError) || error.code !== 'ffmpeg_missing') throw error;
-    process.stdout.write(`(left out) ${error.message}\n`);
+    const needsFfmpeg = error instanceof SensoriumError && error.code === 'ffmpeg_missing';
+    if (!needsFfmpeg || animation === undefined) throw error;
+    process.stdout.write('(ffmpeg is not installed: the same clip as an animated WebP)\n');
+    await askAbout(llm, modality, animation, question);
   }
+}
+
+async function askAbout(llm: LLM, modality: Modality, file: string, question: string): Promise<void> {
+  const filePath = path.join(SAMPLES, file);
+  if (!existsSync(filePath)) throw new SensoriumError('local_file_not_found', `${filePath} is missing.`);
+  const { stdout } = process;
+  stdout.write(
+    `\n${modality.padEnd(6)} ${path.relative(process.cwd(), filePath)}\nasked  ${question}\nanswer `,
+  );
+  const message = userMessage(await readMediaParts({ [modality]: [filePath] }), question);
+  const result = await printStream(await llm.submitChat([message], { sampling: { temperature: 0 } }));
+  const { imageTokens, videoTokens, audioTokens } = result.usage;
+  stdout.write(`       ${describeSpeed(result)}, media tokens: ${imageTokens + videoTokens + audioTokens}\n`);
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, suite, test } from 'node:test';
+import { isReadable, optionsFor } from '../lib/support/ffmpeg.js';
 import { SAMPLES, mediaTypeOf, messagesFor, readSample, type Sample } from './support/samples.js';
 import { useServer } from './support/server.js';
 
@@ -19,7 +20,7 @@ async function ask(sample: Sample, urlOf?: (file: string) => string): Promise<st
 
 suite('samples of the demo model', () => {
   for (const sample of SAMPLES) {
-    test(`${sample.files.join(' + ')}: ${sample.question}`, async () => {
+    test(`${sample.files.join(' + ')}: ${sample.question}`, optionsFor(sample.files), async () => {
       assert.equal(await ask(sample), sample.model);
     });
   }
@@ -31,9 +32,10 @@ test('sixteen different requests at once say the same as one by one', async () =
     ...SAMPLES.slice(0, 3).map((sample) => ({ ...sample, question: 'What is it?' })),
   ];
   assert.equal(questions.length, 16);
+  const readable = questions.filter(({ files }) => isReadable(files));
   const alone: string[] = [];
-  for (const sample of questions) alone.push(await ask(sample));
-  assert.deepEqual(await Promise.all(questions.map((sample) => ask(sample))), alone);
+  for (const sample of readable) alone.push(await ask(sample));
+  assert.deepEqual(await Promise.all(readable.map((sample) => ask(sample))), alone);
 });
 
 suite('media by URL', () => {
@@ -51,8 +53,8 @@ suite('media by URL', () => {
   after(() => server.close());
 
   for (const kind of ['image', 'video', 'audio']) {
-    test(`${kind} over http`, async () => {
-      const sample = SAMPLES.find((candidate) => candidate.kind === kind)!;
+    const sample = SAMPLES.find((candidate) => candidate.kind === kind)!;
+    test(`${kind} over http`, optionsFor(sample.files), async () => {
       assert.equal(await ask(sample, (file) => url + file), sample.model);
     });
   }
@@ -75,10 +77,10 @@ test('the same media again come from the cache', async () => {
   assert.ok((await service.metric('sensorium_media_cache_hits_total')) > hits);
 });
 
-test('usage counts the tokens of each modality', async () => {
-  const { client, model } = service;
-  for (const kind of ['image', 'video', 'audio'] as const) {
-    const sample = SAMPLES.find((candidate) => candidate.kind === kind)!;
+for (const kind of ['image', 'video', 'audio'] as const) {
+  const sample = SAMPLES.find((candidate) => candidate.kind === kind)!;
+  test(`usage counts the tokens of ${kind} parts`, optionsFor(sample.files), async () => {
+    const { client, model } = service;
     const { usage } = await client.chat.completions.create({
       model,
       messages: messagesFor(sample),
@@ -88,5 +90,5 @@ test('usage counts the tokens of each modality', async () => {
     assert.ok(details[`${kind}_tokens`]! > 0, kind);
     assert.ok(usage!.prompt_tokens > details[`${kind}_tokens`]!);
     assert.equal(usage!.total_tokens, usage!.prompt_tokens + usage!.completion_tokens);
-  }
-});
+  });
+}

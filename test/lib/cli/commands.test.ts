@@ -57,6 +57,16 @@ test('what the model cannot read exits with 1 and names the file', async () => {
   assert.match(stderr, /expected\.json|\[(invalid_image|media_format_refused)\]/);
 });
 
+test('the demo shows its clip without ffmpeg too', async () => {
+  const env = {
+    SENSORIUM_FFMPEG_PATH: '/nonexistent/ffmpeg',
+    SENSORIUM_FFPROBE_PATH: '/nonexistent/ffprobe',
+  };
+  const { code, stdout } = await runCli(['demo'], { env });
+  assert.equal(code, 0);
+  assert.match(stdout, /animated WebP[^]*answer a pink heart moves from left to right\./);
+});
+
 test('a kernel table can be forced', async () => {
   const { stdout } = await runCli(['demo'], { env: { SENSORIUM_CPU_ISA: 'generic' } });
   assert.match(stdout, /^instruction set: generic;/m);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { LLM, type ChatMessageInput } from '../../../lib/llm.js';
 import { loadAddon } from '../../../lib/native/load.js';
+import { isReadable } from '../support/ffmpeg.js';
 import { readJson, REPOSITORY } from '../support/goldens.js';
 
 interface Sample {
@@ -14,7 +15,9 @@ interface Sample {
 }
 
 const SAMPLES = join(REPOSITORY, 'models', 'demo', 'samples');
-const samples = readJson(join(SAMPLES, 'expected.json')) as Sample[];
+const samples = (readJson(join(SAMPLES, 'expected.json')) as Sample[]).filter(({ files }) =>
+  isReadable(files),
+);
 
 function toMessages({ files, kind, question }: Sample): ChatMessageInput[] {
   const media = files.map((file) => ({ type: kind, [kind]: join(SAMPLES, file) }));

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decodeAudio } from '../../../lib/media/audio.js';
 import type { DecodedAudio, MediaPolicy } from '../../../lib/media/types.js';
-import { contextWith, NEEDS_FFMPEG, readFixture } from './support/context.js';
+import { NEEDS_FFMPEG } from '../support/ffmpeg.js';
+import { contextWith, readFixture } from './support/context.js';
 import { rejectsWith } from './support/errors.js';
 import { hostileCases, hostileTensors, maxDifference, readHostile } from './support/goldens.js';
 

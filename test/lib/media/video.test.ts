@@ -9,7 +9,8 @@ import type { VideoSettings } from '../../../lib/media/media-settings.js';
 import type { DecodedVideo, MediaPolicy } from '../../../lib/media/types.js';
 import { decodeVideo } from '../../../lib/media/video.js';
 import { FAMILIES, goldenCases } from '../support/goldens.js';
-import { contextWith, NEEDS_FFMPEG, QWEN_SAMPLING, readFixture } from './support/context.js';
+import { NEEDS_FFMPEG } from '../support/ffmpeg.js';
+import { contextWith, QWEN_SAMPLING, readFixture } from './support/context.js';
 import { rejectsWith } from './support/errors.js';
 import { hostileCases, maxDifference, readHostile } from './support/goldens.js';
 

@@ -8,7 +8,8 @@ import type { MediaOptions, MediaPart, MediaSource } from '../../../lib/media/ty
 import { loadAddon } from '../../../lib/native/load.js';
 import { createProcessor } from '../../../lib/processors/index.js';
 import type { KeyedItem, Processor } from '../../../lib/processors/types.js';
-import { policyWith, NEEDS_FFMPEG } from '../media/support/context.js';
+import { policyWith } from '../media/support/context.js';
+import { NEEDS_FFMPEG } from '../support/ffmpeg.js';
 import { openTensors } from '../media/support/goldens.js';
 import {
   FAMILIES,

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { spawnSync } from 'node:child_process';
 import { createMediaPolicy } from '../../../../lib/media/policy.js';
 import type { DecodeContext } from '../../../../lib/media/decode-context.js';
 import type { MediaPolicy } from '../../../../lib/media/types.js';
@@ -26,9 +25,5 @@ export function contextWith(overrides: Partial<MediaPolicy> = {}): DecodeContext
 
 export const FILES = join(REPOSITORY, 'test', 'lib', 'media', 'files');
 export const readFixture = (name: string): Buffer => readFileSync(join(FILES, name));
-
-const NO_FFMPEG = spawnSync('ffmpeg', ['-version']).error !== undefined;
-/** Options of tests that need the system's ffmpeg. */
-export const NEEDS_FFMPEG = { skip: NO_FFMPEG ? 'ffmpeg is not installed' : false };
 
 export const QWEN_SAMPLING = { fps: 2, minFrames: 4, maxFrames: 768, frameFactor: 2 };
