@@ -22,6 +22,8 @@ import type { LLMOptions, MediaRules } from './types.js';
 /** Everything a loaded model consists of. */
 export interface LoadedModel extends PipelineParts {
   modelId: string;
+  /** Every name that clients may send; the first is `modelId`. */
+  modelIds: string[];
   dtype: 'float32' | 'bfloat16';
   mediaRules: MediaRules;
   policy: MediaPolicy;
@@ -75,7 +77,10 @@ function warnOfUnreadTensors(model: string, names: readonly string[]): void {
 export async function loadModel(options: LLMOptions, addon: NativeAddon): Promise<LoadedModel> {
   checkOptions(options);
   const folder = await openModelFolder(options.model ?? embeddedModelPath());
-  const modelId = options.servedModelName ?? (options.model === undefined ? 'sensorium-demo' : folder.name);
+  const servedNames = [options.servedModelName ?? []].flat();
+  const modelIds =
+    servedNames.length > 0 ? servedNames : [options.model === undefined ? 'sensorium-demo' : folder.name];
+  const modelId = modelIds[0] as string;
   const processor = await createProcessor(folder.path, addon);
   const policy = createMediaPolicy(options.mediaPolicy);
   const spellings = Object.values(processor.placeholders).map(({ token }) => token);
@@ -109,7 +114,16 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
     const parts: PipelineParts = { tokenizer, renderer, processor, resolver, engine };
     const mediaRules = toMediaRules(options, processor.modalities);
     const pipeline = new RequestPipeline(parts);
-    return { ...parts, modelId, dtype: nativeOptions.dtype, mediaRules, policy, mediaCache, pipeline };
+    return {
+      ...parts,
+      modelId,
+      modelIds,
+      dtype: nativeOptions.dtype,
+      mediaRules,
+      policy,
+      mediaCache,
+      pipeline,
+    };
   } catch (error) {
     renderer.close();
     await resolver.close();

@@ -2,7 +2,7 @@ import { SensoriumError } from '../errors.js';
 import type { Modality } from '../media/types.js';
 import type { NativeEngineOptions } from '../native/addon.js';
 import { checkOptionTypes } from './option-names.js';
-import type { LLMOptions, MediaRules } from './types.js';
+import type { LLMOptions, MediaLimit, MediaRules } from './types.js';
 
 const GIB = 1024 ** 3;
 const DEFAULT_MAX_NUM_SEQS = 16;
@@ -24,7 +24,18 @@ const OPTION_TYPES = {
   mmProcessorCacheGb: 'number',
   enablePrefixCaching: 'boolean',
   limitMmPerPrompt: 'object',
-  servedModelName: 'string',
+  servedModelName: 'texts',
+  enableMmEmbeds: 'boolean',
+  interleaveMmStrings: 'boolean',
+  chatTemplateContentFormat: 'string',
+  trustRequestChatTemplate: 'boolean',
+  allowedMediaDomains: 'texts',
+  allowedLocalMediaPath: 'string',
+  allowPrivateMediaAddresses: 'boolean',
+  rgbaBackgroundColor: 'list',
+  numMediaWorkers: 'number',
+  runner: 'string',
+  trustRemoteCode: 'boolean',
   chatTemplate: 'string',
   mediaPolicy: 'object',
   mediaIoKwargs: 'object',
@@ -69,7 +80,7 @@ export function checkOptions(options: LLMOptions): void {
     if (!['image', 'video', 'audio'].includes(modality)) {
       throw invalidOption('limitMmPerPrompt', `knows image, video and audio, not '${modality}'.`);
     }
-    checkInteger(`limitMmPerPrompt.${modality}`, limit, 0, 100_000);
+    checkInteger(`limitMmPerPrompt.${modality}`, countOf(limit), 0, 100_000);
   }
 }
 
@@ -102,11 +113,17 @@ export function toNativeOptions(
   };
 }
 
+const countOf = (limit: number | MediaLimit | undefined): number | undefined =>
+  typeof limit === 'object' ? limit.count : limit;
+
 export function toMediaRules(options: LLMOptions, modalities: readonly Modality[]): MediaRules {
   const limitOf = (modality: Modality): number =>
-    modalities.includes(modality) ? (options.limitMmPerPrompt?.[modality] ?? DEFAULT_MEDIA_LIMIT) : 0;
+    modalities.includes(modality)
+      ? (countOf(options.limitMmPerPrompt?.[modality]) ?? DEFAULT_MEDIA_LIMIT)
+      : 0;
   return {
     modalities,
+    hasEmbeddings: options.enableMmEmbeds ?? false,
     limits: { image: limitOf('image'), video: limitOf('video'), audio: limitOf('audio') },
   };
 }

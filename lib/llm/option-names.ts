@@ -1,6 +1,6 @@
 import { SensoriumError } from '../errors.js';
 
-type TypeName = 'string' | 'number' | 'boolean' | 'object' | 'function';
+type TypeName = 'string' | 'number' | 'boolean' | 'object' | 'function' | 'list' | 'texts';
 
 const EXPECTED: Record<TypeName, string> = {
   string: 'a text',
@@ -8,6 +8,8 @@ const EXPECTED: Record<TypeName, string> = {
   boolean: 'true or false',
   object: 'an object',
   function: 'a function',
+  list: 'a list',
+  texts: 'a text or a list of texts',
 };
 
 const toCamel = (name: string): string =>
@@ -29,7 +31,11 @@ export function checkOptionNames(
   }
 }
 
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+
 function hasType(value: unknown, type: TypeName): boolean {
+  if (type === 'list') return Array.isArray(value);
+  if (type === 'texts') return hasType(value, 'string') || (Array.isArray(value) && value.every(isText));
   if (type === 'object') return typeof value === 'object' && value !== null && !Array.isArray(value);
   return type === 'string' ? typeof value === 'string' && value !== '' : typeof value === type;
 }

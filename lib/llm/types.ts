@@ -20,18 +20,54 @@ export interface LLMOptions {
   /** GiB for processed media and encoder rows together; may be a fraction. */
   mmProcessorCacheGb?: number | undefined;
   enablePrefixCaching?: boolean | undefined;
-  /** Media parts one prompt may have; 0 turns a modality off. */
-  limitMmPerPrompt?: Partial<Record<Modality, number>> | undefined;
-  /** Name of the model for clients. Default: the folder's name. */
-  servedModelName?: string | undefined;
+  /**
+   * Media parts one prompt may have; 0 turns a modality off. With sizes: what one item may be at most
+   * (`{ count, width, height, num_frames, length }`; pixels, frames, samples).
+   */
+  limitMmPerPrompt?: Partial<Record<Modality, number | MediaLimit>> | undefined;
+  /** Names of the model for clients; the first is the one told. Default: the folder's name. */
+  servedModelName?: string | string[] | undefined;
+  /** Takes ready-made embeddings (`image_embeds` and its like). Default false. */
+  enableMmEmbeds?: boolean | undefined;
+  /** Text-format templates: media stand where they are among the texts (default), or all before the text. */
+  interleaveMmStrings?: boolean | undefined;
+  /** What the template expects of `content`. Default `auto`: read from the template. */
+  chatTemplateContentFormat?: 'auto' | 'string' | 'openai' | undefined;
+  /** Takes a `chatTemplate` with each request. Default false. */
+  trustRequestChatTemplate?: boolean | undefined;
+  /** Only these hosts are fetched from: exact names, or `*.name` for its subdomains. */
+  allowedMediaDomains?: string[] | undefined;
+  /** Opens `file:` URLs inside this folder. */
+  allowedLocalMediaPath?: string | undefined;
+  allowPrivateMediaAddresses?: boolean | undefined;
+  /** What shows through transparent pixels, [R, G, B] from 0 to 255. Default white. */
+  rgbaBackgroundColor?: [number, number, number] | undefined;
+  /** Media of all requests that are decoded and preprocessed at the same time. */
+  numMediaWorkers?: number | undefined;
+  /** What the model is run for. Default `auto`: what its checkpoint is made for. */
+  runner?: 'auto' | 'generate' | 'pooling' | undefined;
+  /** Accepted for vLLM's users. Code of a checkpoint never runs; one warning says so. */
+  trustRemoteCode?: boolean | undefined;
   /** A Jinja template (text), or the path of a file that holds one; replaces the checkpoint's. */
   chatTemplate?: string | undefined;
+  /** Limits of media and where they come from; the named options above are laid over it. */
   mediaPolicy?: Partial<MediaPolicy> | undefined;
   mediaIoKwargs?: MediaOptions['mediaIoKwargs'];
   mmProcessorKwargs?: MediaOptions['mmProcessorKwargs'];
   /** Requests that may wait in the engine's queue. */
   maxQueued?: number | undefined;
   onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
+}
+
+/** Parts of one modality in a prompt, and the most that one may be. */
+export interface MediaLimit {
+  count?: number | undefined;
+  /** Pixels. */
+  width?: number | undefined;
+  height?: number | undefined;
+  num_frames?: number | undefined;
+  /** Samples of sound at the model's rate. */
+  length?: number | undefined;
 }
 
 /** How sampling fields are called in error messages: `maxTokens` in process, `max_tokens` on the wire. */
@@ -131,6 +167,8 @@ export interface MediaRules {
   modalities: readonly Modality[];
   /** Parts per prompt. */
   limits: Readonly<Record<Modality, number>>;
+  /** Whether ready-made embeddings are taken; they are then taken where a limit is 0 too. */
+  hasEmbeddings: boolean;
 }
 
 export interface MediaCacheStats {

@@ -48,7 +48,32 @@ export type MediaSource =
   | { kind: 'bytes'; bytes: Uint8Array; mediaType?: string | undefined }
   /** Several still pictures that form one video. */
   | { kind: 'frames'; frames: MediaSource[]; fps?: number | undefined }
-  | { kind: 'decoded'; media: DecodedMedia };
+  | { kind: 'decoded'; media: DecodedMedia }
+  /**
+   * One item's rows for the language model, made elsewhere. `tensors.embeddings` holds the rows, [numRows, width] or
+   * [1, numRows, width]; the others are the family's extras by their own names (`image_grid_thw`, `image_sizes`, ...).
+   */
+  | { kind: 'embeddings'; tensors: Record<string, TensorSource> };
+
+/** Numbers with a shape, as typed arrays hold them. `Uint16Array` holds bfloat16 or float16 where `dtype` says so. */
+export interface TensorArray {
+  data: Float32Array | Float64Array | Int32Array | BigInt64Array | Uint16Array | number[];
+  shape: number[];
+  dtype?: 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int32' | 'int64' | undefined;
+}
+
+/** A tensor as it was given: numbers, or a file of torch.save, npy or safetensors (told by its first bytes). */
+export type TensorSource =
+  | { kind: 'array'; array: TensorArray }
+  | { kind: 'file'; bytes: Uint8Array }
+  | { kind: 'base64'; text: string };
+
+/** A tensor after decoding: dense, row-major. Integers are exact up to 2^53. */
+export interface DenseTensor {
+  data: Float32Array | Float64Array;
+  shape: number[];
+  isInteger: boolean;
+}
 
 /** One media part of a request, before anything was fetched. */
 export interface MediaPart {

@@ -230,6 +230,18 @@ export interface NativeAddon {
       paddedSamples?: number | undefined;
     },
   ): Promise<NativeMedia>;
+  /**
+   * Ready-made rows, [numRows, width], copied; every value must be finite (checked: `invalid_media`). `grid`: image and
+   * video [t, h, w] in patches, else [0, 0, 0]. `width`: the language model's hidden size, times 1 + the number of
+   * deepstack layers where a family has them.
+   */
+  embeddings(
+    modality: 'image' | 'video' | 'audio',
+    rows: Float32Array,
+    numRows: number,
+    grid: [number, number, number],
+    secondsPerGrid: number,
+  ): NativeMedia;
   /** Interleaved samples of `numChannels` at `fromRate` to mono at `toRate`. */
   resample(
     samples: Float32Array,

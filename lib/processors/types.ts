@@ -1,5 +1,5 @@
 import type { NativeMedia } from '../native/addon.js';
-import type { DecodedMedia, Modality } from '../media/types.js';
+import type { DecodedMedia, DenseTensor, Modality } from '../media/types.js';
 
 /** Placeholder tokens of one modality in a prompt. */
 export interface PlaceholderTokens {
@@ -66,6 +66,12 @@ export interface Processor {
   readonly videoSampling: VideoSampling;
   /** Decoded media to encoder input, on worker threads. `options`: merged mm_processor_kwargs and part options. */
   process(media: DecodedMedia, options: Record<string, unknown>): Promise<ProcessedItem>;
+  /**
+   * Ready-made rows of one item (`tensors.embeddings`, [numRows, width]) with the family's extras, as an item of
+   * `modality`. Checks the whole contract: width, row count against the extras, finite values.
+   * Throws `invalid_embedding`, naming the tensor; `missing_field` for an extra that the family needs.
+   */
+  processEmbeddings(modality: Modality, tensors: Record<string, DenseTensor>): ProcessedItem;
   /**
    * Replaces the k-th placeholder token of each modality by the k-th item's tokens.
    * Throws `placeholder_mismatch` when counts differ.

@@ -40,6 +40,8 @@ export interface ChatOptions extends MediaOptions {
   addGenerationPrompt?: boolean | undefined;
   continueFinalMessage?: boolean | undefined;
   tools?: unknown[] | undefined;
+  /** Jinja text of this request alone; taken only where the model was loaded with `trustRequestChatTemplate`. */
+  chatTemplate?: string | undefined;
 }
 
 /** A rendered, not yet expanded prompt: each media part is one placeholder token. */
