@@ -78,7 +78,7 @@ export async function openConnection(
   const hubFetch = (input: string, init: RequestInit): Promise<Response> => {
     const headers = { ...(init.headers as Record<string, string>), ...headersFor(new URL(input)) };
     const all = { ...init, headers, dispatcher: agent, ...(signal && { signal }) };
-    return undiciFetch(input, all as Parameters<typeof undiciFetch>[1]) as unknown as Promise<Response>;
+    return undiciFetch(input, all as Parameters<typeof undiciFetch>[1]);
   };
   return {
     endpoint: endpoint.href.replace(/\/+$/, ''),
