@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { VERSION } from '../server/version.js';
 import { addChatCommand } from './chat.js';
 import { addDemoCommand } from './demo.js';
+import { addInspectCommand } from './inspect.js';
 import { addRunCommand } from './run.js';
 import { addServeCommand } from './serve.js';
 
@@ -20,6 +21,7 @@ export function createProgram(): Command {
   addServeCommand(program);
   addChatCommand(program);
   addRunCommand(program);
+  addInspectCommand(program);
   addDemoCommand(program);
   return program;
 }

@@ -1,0 +1,50 @@
+import { isJsonObject, type JsonObject } from '../model-folder/json-file.js';
+
+/** Sizes of a language model that decide how much memory its KV cache takes. */
+export interface TextShape {
+  numLayers: number;
+  numKvHeads: number;
+  headDim: number;
+  hiddenSize: number;
+  /** Prompt and answer together, in tokens. */
+  maxPositions: number | undefined;
+}
+
+const WRAPPERS = ['thinker_config', 'text_config', 'llm_config', 'language_config'];
+
+/** The section of config.json that describes the language model. */
+function findTextSection(config: JsonObject): JsonObject {
+  for (const key of WRAPPERS) {
+    const inner = config[key];
+    if (isJsonObject(inner)) return findTextSection(inner);
+  }
+  return config;
+}
+
+function firstNumber(section: JsonObject, ...keys: string[]): number | undefined {
+  return keys.map((key) => section[key]).find((value): value is number => typeof value === 'number');
+}
+
+/** The language model's sizes, or undefined where config.json does not say them. */
+export function readTextShape(config: JsonObject): TextShape | undefined {
+  const section = findTextSection(config);
+  const numLayers = firstNumber(section, 'num_hidden_layers', 'decoder_layers');
+  const hiddenSize = firstNumber(section, 'hidden_size', 'd_model');
+  const numHeads = firstNumber(section, 'num_attention_heads', 'decoder_attention_heads');
+  if (numLayers === undefined || hiddenSize === undefined || numHeads === undefined) return undefined;
+  return {
+    numLayers,
+    hiddenSize,
+    numKvHeads: firstNumber(section, 'num_key_value_heads') ?? numHeads,
+    headDim: firstNumber(section, 'head_dim') ?? hiddenSize / numHeads,
+    maxPositions: firstNumber(section, 'max_position_embeddings', 'max_target_positions'),
+  };
+}
+
+/** Bytes of one token's keys and values. */
+export function kvBytesPerToken(
+  { numLayers, numKvHeads, headDim }: TextShape,
+  bytesPerElement: number,
+): number {
+  return 2 * numLayers * numKvHeads * headDim * bytesPerElement;
+}
