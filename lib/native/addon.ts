@@ -228,6 +228,8 @@ export interface NativeAddon {
       isPaddedWithSilence: boolean;
       /** With silence: the padded length; all its frames are returned, silent ones too (Whisper's 30 s: 480000). */
       paddedSamples?: number | undefined;
+      /** The most frames that are kept. */
+      maxFrames?: number | undefined;
     },
   ): Promise<NativeMedia>;
   /**

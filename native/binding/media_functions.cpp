@@ -1,5 +1,6 @@
 #include "binding/media_functions.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -93,6 +94,7 @@ class LogMelWorker : public PromiseWorker {
     options_.num_mel_bins = fields.int32("numMelBins", 1, 1024);
     options_.is_padded_with_silence = fields.boolean("isPaddedWithSilence");
     options_.padded_samples = fields.optional_integer("paddedSamples", 1, int64_t{1} << 28).value_or(0);
+    options_.max_frames = fields.optional_integer("maxFrames", 1, int64_t{1} << 28).value_or(0);
   }
 
  private:
@@ -100,6 +102,9 @@ class LogMelWorker : public PromiseWorker {
     ProcessedMedia media;
     media.modality = Modality::kAudio;
     media.features = log_mel(samples_.values(), options_);
+    const auto num_samples = static_cast<int64_t>(samples_.values().size());
+    const int64_t num_frames = (num_samples + options_.hop_length - 1) / options_.hop_length;
+    media.num_sound_frames = static_cast<int32_t>(std::min(num_frames, media.features.shape()[0]));
     media_ = std::make_shared<const ProcessedMedia>(std::move(media));
   }
   Napi::Value result(Napi::Env env) override { return MediaObject::create(env, std::move(media_)); }

@@ -20,6 +20,8 @@ struct ProcessedMedia {
   /// Audio: log-mel, time-major [num_frames, num_mel_bins]. Image and video whose patches came as floats: [num_patches,
   /// patch_dim] in merge-block order.
   Tensor features;
+  /// Audio: leading rows of `features` that the sound takes; the rest is silence, which convolutions see.
+  int32_t num_sound_frames = 0;
   /// Image and video: temporal, height and width in patches, before merging. Audio: {0, 0, 0}.
   int32_t grid_t = 0;
   int32_t grid_h = 0;

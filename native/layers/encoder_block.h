@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "core/arena.h"
@@ -28,13 +29,14 @@ class EncoderBlock {
   };
 
   explicit EncoderBlock(Parts parts) : parts_(std::move(parts)) {}
-  /// hidden [rows, hidden_size], in place; cu_seqlens bounds the segments.
-  void forward(Backend& backend, Arena& arena, Matrix hidden, const RotaryRows& rotary,
-               std::span<const int32_t> cu_seqlens) const;
+  /// hidden [rows, hidden_size], in place; cu_seqlens bounds the segments. `num_keys`, where given, of all rows are seen: those
+  /// behind them, in the last segment, only see.
+  void forward(Backend& backend, Arena& arena, Matrix hidden, const RotaryRows& rotary, std::span<const int32_t> cu_seqlens,
+               std::optional<int64_t> num_keys = std::nullopt) const;
 
  private:
-  void attend(Backend& backend, Arena& arena, Matrix hidden, const RotaryRows& rotary,
-              std::span<const int32_t> cu_seqlens) const;
+  void attend(Backend& backend, Arena& arena, Matrix hidden, const RotaryRows& rotary, std::span<const int32_t> cu_seqlens,
+              int64_t num_keys) const;
 
   Parts parts_;
 };

@@ -113,11 +113,12 @@ Tensor log_mel(std::span<const float> samples, const LogMelOptions& options) {
                                               " samples does not fit padded_samples " + std::to_string(options.padded_samples));
   }
   const MelPlan plan = make_mel_plan(options.num_mel_bins, options.sampling_rate, options.n_fft, options.hop_length);
-  const FrameCounts frames = count_frames(num_samples, options);
+  FrameCounts frames = count_frames(num_samples, options);
   if (frames.returned == 0) {
     throw Error(ErrorCode::kInvalidMedia, "a sound of " + std::to_string(num_samples) +
                                               " samples is shorter than one frame of " + std::to_string(options.hop_length));
   }
+  if (options.max_frames > 0) frames.returned = std::min(frames.returned, options.max_frames);
   Tensor out({frames.returned, options.num_mel_bins});
   PaddedSamples padded(samples, options);
   const float maximum = compute_frames(plan, padded, frames.audible, out);

@@ -18,6 +18,8 @@ struct LogMelOptions {
   /// With silence: 0, or the padded length in samples; then all its floor(padded_samples / hop) frames are returned, those
   /// of the silence too (Whisper's fixed 30 s window), and the padded end is reflected.
   int64_t padded_samples = 0;
+  /// 0, or the most frames that are returned; the maximum is that of all of them.
+  int64_t max_frames = 0;
 };
 
 /// Whisper's log-mel spectrogram, time-major [num_frames, num_mel_bins].

@@ -5,7 +5,7 @@
 namespace sensorium {
 
 PromptPositions MultimodalLm::positions(std::span<const int32_t> prompt_ids, std::span<const MediaItem> media) const {
-  return mrope_positions(prompt_ids, media, rules_);
+  return rules_ ? mrope_positions(prompt_ids, media, *rules_) : sequential_positions(prompt_ids.size());
 }
 
 int64_t MultimodalLm::num_encoder_rows(const ProcessedMedia& media) const {
@@ -26,8 +26,11 @@ Tensor MultimodalLm::encode(const ProcessedMedia& media, Arena& arena) {
 }
 
 const MediaEncoder& MultimodalLm::encoder_of(Modality modality) const {
-  const MediaEncoder* encoder = modality == Modality::kAudio ? encoders_.audio.get() : encoders_.vision.get();
-  if (encoder == nullptr) throw Error(ErrorCode::kInvalidMedia, info().architecture + " takes no sound");
+  const bool is_audio = modality == Modality::kAudio;
+  const MediaEncoder* encoder = is_audio ? encoders_.audio.get() : encoders_.vision.get();
+  if (encoder == nullptr) {
+    throw Error(ErrorCode::kInvalidMedia, info().architecture + " takes no " + (is_audio ? "sound" : "pictures"));
+  }
   return *encoder;
 }
 

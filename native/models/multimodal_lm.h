@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "models/causal_lm.h"
 #include "models/media_encoder.h"
@@ -8,15 +9,16 @@
 
 namespace sensorium {
 
-/// A causal language model with M-RoPE and encoders for some modalities.
+/// A causal language model with encoders for some modalities.
 class MultimodalLm final : public CausalLm {
  public:
   struct Encoders {
-    std::unique_ptr<MediaEncoder> vision;
-    std::unique_ptr<MediaEncoder> audio;  ///< may be null
+    std::unique_ptr<MediaEncoder> vision;  ///< may be null
+    std::unique_ptr<MediaEncoder> audio;   ///< may be null
   };
 
-  MultimodalLm(TextDecoder decoder, ModelInfo info, const MropeRules& rules, Encoders encoders)
+  /// Without `rules`, positions are 0, 1, 2, ... whatever the tokens stand for.
+  MultimodalLm(TextDecoder decoder, ModelInfo info, const std::optional<MropeRules>& rules, Encoders encoders)
       : CausalLm(std::move(decoder), std::move(info)), rules_(rules), encoders_(std::move(encoders)) {}
 
   PromptPositions positions(std::span<const int32_t> prompt_ids, std::span<const MediaItem> media) const override;
@@ -26,7 +28,7 @@ class MultimodalLm final : public CausalLm {
  private:
   const MediaEncoder& encoder_of(Modality modality) const;
 
-  MropeRules rules_;
+  std::optional<MropeRules> rules_;
   Encoders encoders_;
 };
 

@@ -10,11 +10,12 @@ constexpr std::array<std::string_view, 3> kUnusedPrefixes{"talker.", "token2wav.
 constexpr std::array<std::string_view, 3> kUnusedSuffixes{".inv_freq", ".position_ids", ".audio_bos_eos_token.weight"};
 
 /// Applied in this order, each at most once.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kPrefixRules{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kPrefixRules{{
     {"thinker.", ""},
     {"model.language_model.", "language_model."},
     {"model.visual.", "visual."},
     {"model.audio_tower.", "audio_tower."},
+    {"model.multi_modal_projector.", "multi_modal_projector."},
     {"language_model.lm_head.", "lm_head."},
     {"language_model.model.", "model."},
     {"language_model.", "model."},

@@ -24,24 +24,29 @@ void check_shard_name(const std::filesystem::path& index, const std::string& nam
 }  // namespace
 
 Checkpoint Checkpoint::open(const std::filesystem::path& folder, const NameRule& rule) {
-  const auto single = folder / "model.safetensors";
-  const auto index = folder / "model.safetensors.index.json";
   Checkpoint checkpoint;
   checkpoint.folder_ = folder.string();
+  checkpoint.add_folder(folder, rule);
+  return checkpoint;
+}
+
+void Checkpoint::add_folder(const std::filesystem::path& folder, const NameRule& rule) {
+  const auto single = folder / "model.safetensors";
+  const auto index = folder / "model.safetensors.index.json";
   std::error_code ignored;  // an unreadable folder counts as one without the file
   if (std::filesystem::exists(single, ignored)) {
-    checkpoint.open_single(single, rule);
+    open_single(single, rule);
   } else if (std::filesystem::exists(index, ignored)) {
-    checkpoint.open_sharded(index, rule);
+    open_sharded(index, rule);
   } else {
-    fail(checkpoint.folder_, "neither model.safetensors nor model.safetensors.index.json is there");
+    fail(folder.string(), "neither model.safetensors nor model.safetensors.index.json is there");
   }
-  return checkpoint;
 }
 
 void Checkpoint::open_single(const std::filesystem::path& file, const NameRule& rule) {
   shards_.push_back(SafetensorsFile::open(file));
-  for (const auto& [name, tensor] : shards_[0].header().tensors) add(rule ? rule(name) : name, 0, tensor);
+  const size_t shard = shards_.size() - 1;
+  for (const auto& [name, tensor] : shards_[shard].header().tensors) add(rule ? rule(name) : name, shard, tensor);
 }
 
 void Checkpoint::open_sharded(const std::filesystem::path& index, const NameRule& rule) {

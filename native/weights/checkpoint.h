@@ -22,6 +22,8 @@ class Checkpoint {
  public:
   /// Throws kInvalidCheckpoint naming the file and the fault, kUnsupportedArchitecture on a dtype that is not read here.
   static Checkpoint open(const std::filesystem::path& folder, const NameRule& rule = {});
+  /// Takes in the tensors of a further folder (an adapter's base model); throws as open(), and where both have a tensor.
+  void add_folder(const std::filesystem::path& folder, const NameRule& rule = {});
 
   bool has(std::string_view name) const;
   /// The tensor, marked as read. Throws kInvalidCheckpoint naming folder, tensor, found and expected shape.

@@ -8,15 +8,25 @@
 
 #include "core/media_input.h"
 #include "golden_tensors.h"
+#include "media/log_mel.h"
 #include "media/patchify.h"
 #include "png_reader.h"
+#include "wav_reader.h"
 
 /// Cases of the golden families: inputs as the reference's processors made them, and what the reference computed.
 namespace golden {
 
+/// How a family's processor makes features of sounds, where the reference stores only those of the sound itself.
+enum class SoundRule {
+  kStored,    ///< as stored
+  kPadded,    ///< of the sound padded to 30 s; two frames behind the sound count
+  kTogether,  ///< of the sound padded to the longest of its request; frames that fill up the last token count
+};
+
 /// Placeholder ids as config.json states them; absent ones never occur in a prompt.
 struct PlaceholderIds {
   int32_t image = -1, video = -1, audio = -1;
+  SoundRule sound_rule = SoundRule::kStored;
 };
 
 inline PlaceholderIds read_placeholder_ids(const std::filesystem::path& model_folder) {
@@ -26,8 +36,12 @@ inline PlaceholderIds read_placeholder_ids(const std::filesystem::path& model_fo
   const auto id = [&](const char* by_id, const char* by_index) {
     return static_cast<int32_t>(config.get_int(by_id, config.get_int(by_index, -1)));
   };
+  const std::string family = root.get_string("model_type", "");
+  const SoundRule sound_rule = family == "qwen2_audio" ? SoundRule::kPadded
+                               : family == "ultravox"  ? SoundRule::kTogether
+                                                       : SoundRule::kStored;
   return {id("image_token_id", "image_token_index"), id("video_token_id", "video_token_index"),
-          id("audio_token_id", "audio_token_index")};
+          id("audio_token_id", "audio_token_index"), sound_rule};
 }
 
 /// One media item of a case.
@@ -67,7 +81,11 @@ class ItemBuilder {
     std::vector<sensorium::TokenRun> images, videos, audios;
     collect(ids_.image, images);
     collect(ids_.video, videos);
-    collect(ids_.audio, audios);
+    if (ids_.sound_rule == SoundRule::kTogether) {
+      collect_stated(audios);
+    } else {
+      collect(ids_.audio, audios);
+    }
     if (case_.expected.get_bool("use_audio_in_video", false)) return interleaved(videos, audios);
     std::vector<CaseItem> items;
     for (size_t i = 0; i < images.size(); ++i) items.push_back(vision("image", i, {images[i]}));
@@ -85,6 +103,14 @@ class ItemBuilder {
       if (prompt[i] != id) continue;
       if (i == 0 || prompt[i - 1] != id) runs.push_back({static_cast<int32_t>(i), 0});
       runs.back().count++;
+    }
+  }
+
+  /// Runs that expected.json states, where placeholders are ordinary tokens.
+  void collect_stated(std::vector<sensorium::TokenRun>& runs) const {
+    for (const sensorium::Json& audio : case_.expected.find("audios")->as_array()) {
+      runs.push_back(
+          {static_cast<int32_t>(audio.get_int("token_start", -1)), static_cast<int32_t>(audio.get_int("tokens", 0))});
     }
   }
 
@@ -170,7 +196,12 @@ class ItemBuilder {
     const std::vector<float> values = case_.tensors.get<float>(name);
     auto media = std::make_shared<sensorium::ProcessedMedia>();
     media->modality = sensorium::Modality::kAudio;
-    media->features = sensorium::Tensor({shape[1], shape[0]});
+    if (ids_.sound_rule == SoundRule::kStored) {
+      media->features = sensorium::Tensor({shape[1], shape[0]});
+      media->num_sound_frames = static_cast<int32_t>(shape[1]);
+    } else {
+      make_features(index, shape[0], *media);
+    }
     for (int64_t bin = 0; bin < shape[0]; ++bin) {
       for (int64_t frame = 0; frame < shape[1]; ++frame) {
         media->features.data()[frame * shape[0] + bin] = values[static_cast<size_t>(bin * shape[1] + frame)];
@@ -181,6 +212,33 @@ class ItemBuilder {
     item.item = {"audio" + std::to_string(index), media, std::move(runs), false};
     item.embeds_name = "audio_embeds." + std::to_string(index);
     return item;
+  }
+
+  std::vector<float> samples_of(size_t index) const {
+    std::string name = "m";
+    name.append(std::to_string(index + 1)).append(".wav");
+    std::vector<float> samples = read_wav(case_.folder / name);
+    if (ids_.sound_rule == SoundRule::kPadded) samples.resize(std::min<size_t>(samples.size(), 480000));
+    if (ids_.sound_rule == SoundRule::kTogether) samples.resize((std::max<size_t>(samples.size(), 320) + 159) / 160 * 160);
+    return samples;
+  }
+
+  void make_features(size_t index, int64_t num_mel_bins, sensorium::ProcessedMedia& media) const {
+    const std::vector<float> samples = samples_of(index);
+    const int64_t num_frames = (static_cast<int64_t>(samples.size()) + 159) / 160;
+    sensorium::LogMelOptions options;
+    options.num_mel_bins = static_cast<int32_t>(num_mel_bins);
+    if (ids_.sound_rule == SoundRule::kPadded) {
+      options.padded_samples = 480000;
+      options.max_frames = num_frames + 2;
+    } else {
+      for (size_t i = 0; i < case_.expected.find("audios")->as_array().size(); ++i) {
+        options.padded_samples = std::max(options.padded_samples, static_cast<int64_t>(samples_of(i).size()));
+      }
+      options.max_frames = (num_frames + 15) / 16 * 16 + 1;
+    }
+    media.num_sound_frames = static_cast<int32_t>(num_frames);
+    media.features = sensorium::log_mel(samples, options);
   }
 
   const Case& case_;

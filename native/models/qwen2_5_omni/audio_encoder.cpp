@@ -1,57 +1,25 @@
 #include "models/qwen2_5_omni/audio_encoder.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/error.h"
+#include "models/audio/whisper_config.h"
+#include "models/audio/whisper_parts.h"
 #include "ops/elementwise.h"
 #include "ops/pooling.h"
 
 namespace sensorium {
 namespace {
 
-constexpr float kNormEps = 1e-5F;
-constexpr int64_t kKernelWidth = 3;
 /// Bounds the table of positions, which no tensor of the checkpoint bounds; the model's own is 100.
 constexpr int64_t kMaxWindow = 1 << 14;
 /// Bounds the activations of a long sound.
 constexpr int64_t kChunksAtOnce = 8;
 
-/// Rows that the second convolution makes of `num_frames` mel frames.
-int64_t convolved_length(int64_t num_frames) { return (num_frames - 1) / 2 + 1; }
-
-/// Whisper's positions: sines of all timescales, then cosines.
-Tensor make_sinusoids(int64_t length, int64_t width) {
-  Tensor table({length, width});
-  const int64_t half = width / 2;
-  const double log_step = std::log(10000.0) / static_cast<double>(half - 1);
-  for (int64_t p = 0; p < length; ++p) {
-    for (int64_t i = 0; i < half; ++i) {
-      const float angle = static_cast<float>(p) * static_cast<float>(std::exp(-log_step * static_cast<double>(i)));
-      table.data()[p * width + i] = std::sin(angle);
-      table.data()[p * width + half + i] = std::cos(angle);
-    }
-  }
-  return table;
-}
-
-EncoderBlock load_block(WeightLoader loader, const AudioConfig& config) {
-  const int64_t width = config.hidden_size;
-  Norm attention_norm = Norm::layer(loader, "self_attn_layer_norm", width, kNormEps);
-  Linear qkv =
-      Linear::load(loader, width,
-                   {{"self_attn.q_proj", width, true}, {"self_attn.k_proj", width, false}, {"self_attn.v_proj", width, true}});
-  Linear attention_out = Linear::load(loader, width, {{"self_attn.out_proj", width, true}});
-  Norm mlp_norm = Norm::layer(loader, "final_layer_norm", width, kNormEps);
-  Linear up = Linear::load(loader, width, {{"fc1", config.intermediate_size, true}});
-  Linear down = Linear::load(loader, config.intermediate_size, {{"fc2", width, true}});
-  return EncoderBlock({std::move(attention_norm), std::move(qkv), std::move(attention_out), std::move(mlp_norm),
-                       Mlp(std::move(up), std::move(down), config.activation), config.num_heads});
-}
-
 std::vector<EncoderBlock> load_blocks(const WeightLoader& loader, const AudioConfig& config) {
+  const WhisperBlockSize size{config.hidden_size, config.intermediate_size, config.num_heads, config.activation};
   std::vector<EncoderBlock> blocks;
-  for (int64_t i = 0; i < config.num_layers; ++i) blocks.push_back(load_block(loader.scope("layers", i), config));
+  for (int64_t i = 0; i < config.num_layers; ++i) blocks.push_back(load_whisper_block(loader.scope("layers", i), size));
   return blocks;
 }
 
@@ -77,11 +45,11 @@ AudioConfig read_audio_config(const ConfigSection& section) {
 AudioEncoder::AudioEncoder(const AudioConfig& config, WeightLoader loader)
     : config_(config),
       backend_(loader.backend()),
-      conv1_(Conv1d::load(loader, "conv1", {config.hidden_size, config.num_mel_bins, kKernelWidth, 1})),
-      conv2_(Conv1d::load(loader, "conv2", {config.hidden_size, config.hidden_size, kKernelWidth, 2})),
+      conv1_(Conv1d::load(loader, "conv1", {config.hidden_size, config.num_mel_bins, kWhisperKernelWidth, 1})),
+      conv2_(Conv1d::load(loader, "conv2", {config.hidden_size, config.hidden_size, kWhisperKernelWidth, 2})),
       sinusoids_(make_sinusoids(config.chunk_frames / 2, config.hidden_size)),
       blocks_(load_blocks(loader, config)),
-      final_norm_(Norm::layer(loader, "ln_post", config.hidden_size, kNormEps)),
+      final_norm_(Norm::layer(loader, "ln_post", config.hidden_size, kWhisperNormEps)),
       projection_(Linear::load(loader, config.hidden_size, {{"proj", config.out_hidden_size, true}})) {}
 
 int64_t AudioEncoder::num_rows(const ProcessedMedia& media) const {
