@@ -61,6 +61,9 @@ struct KvCacheShape {
   int64_t head_dim = 0;
 };
 
+/// Keys that a query sees where nothing limits how far it looks back.
+inline constexpr int64_t kWholeContext = INT64_MAX;
+
 /// The query rows of one sequence in a step and where its keys lie.
 struct PagedSequence {
   int32_t query_begin = 0;               ///< first row of the step's flattened tokens
@@ -107,16 +110,17 @@ class Backend {
 
   // --- attention
   /// Bidirectional attention inside segments [cu_seqlens[i], cu_seqlens[i+1]) of rows; q, out [rows, num_heads * head_dim],
-  /// k, v [rows, num_kv_heads * head_dim]. Never builds a full score matrix.
+  /// k, v [rows, num_kv_heads * head_dim]. k and v may have fewer rows than q: the last queries then have no keys of their own.
+  /// Never builds a full score matrix.
   virtual void segment_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, int64_t num_heads, int64_t num_kv_heads,
                                  int64_t head_dim, float scale, std::span<const int32_t> cu_seqlens, Matrix out) = 0;
   virtual std::unique_ptr<KvCache> create_kv_cache(const KvCacheShape& shape) = 0;
   /// Stores row r of k, v [rows, num_kv_heads * head_dim] at slot slots[r] = block * block_size + offset.
   virtual void write_kv(KvCache& cache, int64_t layer, ConstMatrix k, ConstMatrix v, std::span<const int32_t> slots) = 0;
   /// Causal attention of each sequence's new rows over its cached keys (write_kv was called before), q, out [rows, heads *
-  /// dim].
+  /// dim]. A query sees the last `window` keys up to its own.
   virtual void paged_attention(const KvCache& cache, int64_t layer, ConstMatrix q, int64_t num_heads, float scale,
-                               std::span<const PagedSequence> sequences, Matrix out) = 0;
+                               int64_t window, std::span<const PagedSequence> sequences, Matrix out) = 0;
 
   virtual ThreadPool& thread_pool() = 0;
 };

@@ -145,6 +145,8 @@ void EngineState::commit(const Outcome& outcome, KvCache& kv_cache, Events& even
     finish(sequence, FinishReason::kError, *choice.failure, false, events);
   } else if (append(sequence, choice.sampled, events)) {
     scheduler_.remove(sequence);
+  } else if (sequence.has_become_long_context()) {
+    scheduler_.restart(sequence);
   }
 }
 
@@ -159,6 +161,7 @@ void EngineState::commit_fork(const Sequence& parent, const Choice& choice, KvCa
   }
   if (append(*child, choice.sampled, events)) return;
   if (const auto copy = scheduler_.fork(parent, child)) kv_cache.copy_block(copy->from, copy->to);
+  if (child->has_become_long_context()) scheduler_.restart(*child);
 }
 
 bool EngineState::append(Sequence& sequence, const SampledToken& sampled, Events& events) {

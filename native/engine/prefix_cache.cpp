@@ -21,6 +21,7 @@ size_t hash_block_key(const BlockKey& key) {
   const std::hash<std::string> hash_string;
   uint64_t state = key.parent_id;
   combine(state, hash_string(key.cache_salt));
+  combine(state, key.is_long_context ? 1 : 0);
   for (const int32_t token : key.token_ids) combine(state, static_cast<uint32_t>(token));
   for (const BlockMedia& media : key.media) {
     combine(state, hash_string(media.key));

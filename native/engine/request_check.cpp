@@ -131,6 +131,7 @@ std::shared_ptr<Request> make_request(EngineRequest input, const Model& model, c
   request->stop_ids = stop_ids_of(input.sampling, options);
   request->seed = input.sampling.seed.value_or(fallback_seed);
   request->max_length = max_sequence_length(options);
+  request->short_context = info.short_context;
   request->unforked_indices.resize(static_cast<size_t>(input.sampling.n) - 1);
   std::iota(request->unforked_indices.begin(), request->unforked_indices.end(), 1);
   request->input = std::move(input);

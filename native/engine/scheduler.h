@@ -67,6 +67,8 @@ class Scheduler {
   /// Starts a continuation of `parent`, whose prompt was just computed, on the parent's blocks. Without a free seat or
   /// block it goes to the front of the queue instead.
   std::optional<BlockCopy> fork(const Sequence& parent, SequencePtr child);
+  /// Forgets what was computed of a sequence: it is computed again from its first token.
+  void restart(Sequence& sequence) { release(sequence); }
   /// Takes the sequence out, wherever it is, and frees what it holds.
   void remove(Sequence& sequence);
 

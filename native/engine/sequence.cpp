@@ -51,6 +51,7 @@ BlockKey block_key(const Sequence& sequence, int32_t block_index, int32_t block_
   BlockKey key;
   key.parent_id = parent_id;
   if (block_index == 0) key.cache_salt = sequence.request->input.cache_salt;
+  key.is_long_context = sequence.is_long_context();
   key.token_ids.reserve(static_cast<size_t>(block_size));
   key.position_bits.reserve(3 * static_cast<size_t>(block_size));
   for (int32_t i = begin; i < begin + block_size; ++i) {

@@ -40,6 +40,8 @@ struct Request {
   std::vector<int32_t> stop_ids;    ///< sorted: the model's eos ids, unless ignored, and the request's own
   uint64_t seed = 0;
   int32_t max_length = 0;  ///< tokens of prompt and answer that have room
+  /// Sequences of more tokens than this have other keys than shorter ones; absent: all have the same.
+  std::optional<int64_t> short_context;
   /// Continuations that wait for the prompt: all but the one that computes it.
   std::vector<int32_t> unforked_indices;
 
@@ -70,6 +72,10 @@ struct Sequence {
 
   int32_t num_tokens() const { return request->prompt_length() + static_cast<int32_t>(output_ids.size()); }
   int32_t num_uncomputed_tokens() const { return num_tokens() - num_computed_tokens; }
+  /// Whether the keys of all its tokens are those of a long context.
+  bool is_long_context() const { return request->short_context && num_tokens() > *request->short_context; }
+  /// Whether its newest token made it one: keys computed before do not serve it.
+  bool has_become_long_context() const { return request->short_context && num_tokens() == *request->short_context + 1; }
   bool is_decoding() const { return num_uncomputed_tokens() == 1; }
   /// Token at `index` of prompt and answer.
   int32_t token(int32_t index) const {

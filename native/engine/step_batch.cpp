@@ -18,6 +18,7 @@ void StepBatch::add(const ScheduledSequence& scheduled, int32_t block_size, int6
   const int32_t begin = sequence.num_computed_tokens;
   const int32_t end = begin + scheduled.num_tokens;
   sequences_.push_back({static_cast<int32_t>(token_ids_.size()), scheduled.num_tokens, end, sequence.block_table});
+  context_lengths_.push_back(sequence.num_tokens());
   for (int32_t i = begin; i < end; ++i) {
     // A placeholder's id may lie beyond the vocabulary: an overlay replaces its embedding.
     const int32_t token_id = sequence.token(i);
@@ -45,7 +46,8 @@ void StepBatch::add_overlays(const ScheduledSequence& scheduled, int32_t query_b
 }
 
 ForwardBatch StepBatch::view() const {
-  return {token_ids_, positions_t_, positions_h_, positions_w_, slots_, sequences_, overlays_, output_rows_};
+  return {token_ids_, positions_t_, positions_h_, positions_w_, slots_, sequences_, overlays_, output_rows_,
+          context_lengths_};
 }
 
 std::vector<std::span<const ScheduledSequence>> slice_by_sampled(std::span<const ScheduledSequence> scheduled,

@@ -24,7 +24,7 @@ class StepBatch {
   void add_overlays(const ScheduledSequence& scheduled, int32_t query_begin, const EncoderCache& encoded);
 
   std::span<const ScheduledSequence> scheduled_;
-  std::vector<int32_t> token_ids_, slots_, output_rows_;
+  std::vector<int32_t> token_ids_, slots_, output_rows_, context_lengths_;
   std::vector<float> positions_t_, positions_h_, positions_w_;
   std::vector<PagedSequence> sequences_;
   std::vector<EmbeddingOverlay> overlays_;

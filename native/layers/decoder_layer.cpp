@@ -15,13 +15,17 @@ void DecoderLayer::attend(Backend& backend, Arena& arena, const AttentionStep& s
   parts_.attention_norm.forward(backend, hidden, normed);
   const Matrix qkv = arena.matrix(hidden.rows, q_cols + 2 * kv_cols);
   parts_.qkv.forward(backend, normed, qkv);
+  if (parts_.qk_norm) {
+    parts_.qk_norm->q.forward_heads(backend, qkv.columns(0, q_cols), num_heads);
+    parts_.qk_norm->k.forward_heads(backend, qkv.columns(q_cols, kv_cols), num_kv_heads);
+  }
   ops::rope(backend, qkv.columns(0, q_cols + kv_cols), num_heads + num_kv_heads, head_dim, step.cos,
             step.sin);  // q and k at once
   ops::write_kv(backend, step.cache, parts_.index, qkv.columns(q_cols, kv_cols), qkv.columns(q_cols + kv_cols, kv_cols),
                 step.slots);
   const Matrix attended = arena.matrix(hidden.rows, q_cols);
   ops::paged_attention(backend, step.cache, parts_.index, qkv.columns(0, q_cols), parts_.heads,
-                       1.0F / std::sqrt(static_cast<float>(head_dim)), step.sequences, attended);
+                       1.0F / std::sqrt(static_cast<float>(head_dim)), step.sequences, attended, parts_.window);
   parts_.attention_out.forward(backend, attended, hidden, {Activation::kNone, hidden});
 }
 
@@ -29,7 +33,7 @@ void DecoderLayer::feed_forward(Backend& backend, Arena& arena, Matrix hidden) c
   Arena::Scope scope(arena);
   const Matrix normed = arena.matrix(hidden.rows, hidden.cols);
   parts_.mlp_norm.forward(backend, hidden, normed);
-  parts_.mlp.forward(backend, arena, normed, hidden, hidden);
+  std::visit([&](const auto& mlp) { mlp.forward(backend, arena, normed, hidden, hidden); }, parts_.mlp);
 }
 
 }  // namespace sensorium

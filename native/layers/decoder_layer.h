@@ -5,8 +5,8 @@
 #include <span>
 
 #include "core/arena.h"
+#include "layers/feed_forward.h"
 #include "layers/linear.h"
-#include "layers/mlp.h"
 #include "layers/norm.h"
 #include "ops/attention.h"
 
@@ -20,17 +20,24 @@ struct AttentionStep {
   std::span<const PagedSequence> sequences;
 };
 
+/// Norms of each head of q and k, before they are rotated.
+struct QkNorm {
+  Norm q, k;
+};
+
 /// A pre-norm decoder layer with causal paged attention: x += attention(norm(x)); x += mlp(norm(x)).
 class DecoderLayer {
  public:
   struct Parts {
     Norm attention_norm;
     Linear qkv;  ///< q‖k‖v
+    std::optional<QkNorm> qk_norm;
     Linear attention_out;
     Norm mlp_norm;
-    Mlp mlp;
+    FeedForward mlp;
     ops::HeadShape heads;
     int64_t index;  ///< its layer of the cache
+    int64_t window = kWholeContext;  ///< keys that a token sees, its own included
   };
 
   explicit DecoderLayer(Parts parts) : parts_(std::move(parts)) {}

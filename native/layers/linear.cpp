@@ -14,6 +14,10 @@ Linear Linear::load_gated(WeightLoader& loader, int64_t in_features, const Linea
   return {loader.gated_matrix(gate, up, in_features), gate.out_features};
 }
 
+Linear Linear::load_gated(WeightLoader& loader, int64_t in_features, const LinearSlice& both, GateHalf gate) {
+  return {loader.gated_matrix(both, in_features, gate), both.out_features / 2};
+}
+
 void Linear::forward(Backend& backend, ConstMatrix x, Matrix y, const Epilogue& epilogue) const {
   ops::linear(backend, *weight_, x, y, epilogue);
 }

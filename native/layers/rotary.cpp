@@ -48,7 +48,15 @@ void scale_yarn(const RotaryConfig& config, std::vector<float>& frequencies) {
   }
 }
 
-void scale(const RotaryConfig& config, std::vector<float>& frequencies) {
+void scale_longrope(const RotaryConfig& config, ContextRange range, std::vector<float>& frequencies) {
+  const std::vector<double>& factors = range == ContextRange::kShort ? config.short_factors : config.long_factors;
+  for (size_t i = 0; i < frequencies.size(); ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(config.rotary_dim);
+    frequencies[i] = 1.0F / (static_cast<float>(factors[i]) * std::pow(static_cast<float>(config.theta), exponent));
+  }
+}
+
+void scale(const RotaryConfig& config, ContextRange range, std::vector<float>& frequencies) {
   switch (config.scaling) {
     case RotaryScaling::kNone:
       return;
@@ -59,28 +67,35 @@ void scale(const RotaryConfig& config, std::vector<float>& frequencies) {
       return scale_llama3(config, frequencies);
     case RotaryScaling::kYarn:
       return scale_yarn(config, frequencies);
+    case RotaryScaling::kLongRope:
+      return scale_longrope(config, range, frequencies);
   }
 }
 
 }  // namespace
 
-std::vector<float> rotary_frequencies(const RotaryConfig& config) {
+std::vector<float> rotary_frequencies(const RotaryConfig& config, ContextRange range) {
   std::vector<float> frequencies = plain_frequencies(config.rotary_dim, config.theta);
-  scale(config, frequencies);
+  scale(config, range, frequencies);
   return frequencies;
 }
 
 TextRotary::TextRotary(const RotaryConfig& config)
     : frequencies_(rotary_frequencies(config)),
       sections_(config.sections),
-      attention_factor_(static_cast<float>(config.attention_factor)) {}
+      attention_factor_(static_cast<float>(config.attention_factor)) {
+  if (config.scaling != RotaryScaling::kLongRope) return;
+  long_frequencies_ = rotary_frequencies(config, ContextRange::kLong);
+  short_context_ = static_cast<int64_t>(config.original_max_position);
+}
 
 void TextRotary::fill(Backend& backend, std::span<const float> t, std::span<const float> h, std::span<const float> w,
-                      Matrix cos, Matrix sin) const {
+                      Matrix cos, Matrix sin, ContextRange range) const {
+  const std::vector<float>& frequencies = range == ContextRange::kLong && short_context_ ? long_frequencies_ : frequencies_;
   if (sections_) {
-    ops::mrope_tables(backend, t, h, w, *sections_, frequencies_, attention_factor_, cos, sin);
+    ops::mrope_tables(backend, t, h, w, *sections_, frequencies, attention_factor_, cos, sin);
   } else {
-    ops::rope_tables(backend, t, frequencies_, attention_factor_, cos, sin);
+    ops::rope_tables(backend, t, frequencies, attention_factor_, cos, sin);
   }
 }
 

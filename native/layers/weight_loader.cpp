@@ -1,5 +1,6 @@
 #include "layers/weight_loader.h"
 
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,15 @@ bool is_float(DType dtype) {
   return dtype == DType::kFloat32 || dtype == DType::kBFloat16 || dtype == DType::kFloat16 || dtype == DType::kFloat64;
 }
 
+/// The first or second half of a view's rows.
+TensorView half_rows(const TensorView& view, bool is_second) {
+  TensorView half = view;
+  half.shape.front() /= 2;
+  const size_t half_bytes = static_cast<size_t>(half.size()) * dtype_size(view.dtype);
+  if (is_second) half.data = static_cast<const std::byte*>(view.data) + half_bytes;
+  return half;
+}
+
 /// [out, in, width] to [out, width, in].
 Tensor to_time_major(const Tensor& kernel) {
   const int64_t out = kernel.shape()[0], in = kernel.shape()[1], width = kernel.shape()[2];
@@ -21,6 +31,19 @@ Tensor to_time_major(const Tensor& kernel) {
       for (int64_t k = 0; k < width; ++k) {
         result.data()[(o * width + k) * in + i] = kernel.data()[(o * in + i) * width + k];
       }
+    }
+  }
+  return result;
+}
+
+/// [rows, cols] to [cols, rows]; the source need not be aligned.
+Buffer transpose(const void* source, size_t element_bytes, int64_t rows, int64_t cols) {
+  Buffer result(static_cast<size_t>(rows * cols) * element_bytes);
+  const auto* from = static_cast<const std::byte*>(source);
+  auto* to = static_cast<std::byte*>(result.data());
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < cols; ++c, from += element_bytes) {
+      std::memcpy(to + static_cast<size_t>(c * rows + r) * element_bytes, from, element_bytes);
     }
   }
   return result;
@@ -43,10 +66,10 @@ WeightLoader WeightLoader::scope(std::string_view name, int64_t index) const {
 
 bool WeightLoader::has(std::string_view name) const { return checkpoint_.has(prefix_ + std::string(name)); }
 
-Tensor WeightLoader::vector(std::string_view name, int64_t size) {
-  const Source source = read(name, {size});
+Tensor WeightLoader::tensor(std::string_view name, const Shape& shape) {
+  const Source source = read(name, shape);
   Tensor values = Tensor::from(source.view);
-  totals_->resident_bytes += static_cast<size_t>(size) * sizeof(float);
+  totals_->resident_bytes += static_cast<size_t>(values.size()) * sizeof(float);
   finish({source});
   return values;
 }
@@ -65,12 +88,28 @@ std::unique_ptr<PackedMatrix> WeightLoader::gated_matrix(const LinearSlice& gate
   return finish(backend_.pack_gated(gate_part, up_part), sources);
 }
 
-std::unique_ptr<PackedMatrix> WeightLoader::flattened_kernel(std::string_view name, const Shape& shape) {
-  const Source source = read(std::string(name) + ".weight", shape);
+std::unique_ptr<PackedMatrix> WeightLoader::gated_matrix(const LinearSlice& both, int64_t in_features, GateHalf gate) {
+  std::vector<Source> sources;
+  const WeightSlice whole = read_slice(both, in_features, sources);
+  const auto half_of = [&](bool is_second) {
+    WeightSlice half{half_rows(whole.weight, is_second), std::nullopt};
+    if (whole.bias) half.bias.emplace(half_rows(*whole.bias, is_second));
+    return half;
+  };
+  const bool is_gate_second = gate == GateHalf::kSecond;
+  return finish(backend_.pack_gated(half_of(is_gate_second), half_of(!is_gate_second)), sources);
+}
+
+std::unique_ptr<PackedMatrix> WeightLoader::flattened_kernel(std::string_view name, const Shape& shape, bool has_bias) {
+  std::vector<Source> sources{read(std::string(name) + ".weight", shape)};
   const int64_t out = shape.front();
-  const TensorView matrix{source.view.data, source.view.dtype, {out, num_elements(shape) / out}};
-  const WeightSlice part{matrix, std::nullopt};
-  return finish(backend_.pack({&part, 1}), {source});
+  WeightSlice part;
+  part.weight = {sources[0].view.data, sources[0].view.dtype, {out, num_elements(shape) / out}};
+  if (has_bias) {
+    sources.push_back(read(std::string(name) + ".bias", {out}));
+    part.bias.emplace(sources[1].view);
+  }
+  return finish(backend_.pack({&part, 1}), sources);
 }
 
 std::unique_ptr<PackedMatrix> WeightLoader::time_kernel(std::string_view name, int64_t out, int64_t in, int64_t width) {
@@ -82,6 +121,39 @@ std::unique_ptr<PackedMatrix> WeightLoader::time_kernel(std::string_view name, i
   part.bias.emplace(bias.view);
   return finish(backend_.pack({&part, 1}), {weight, bias});
 }
+
+std::vector<std::unique_ptr<PackedMatrix>> WeightLoader::stack(std::string_view name, const MatrixStack& stack) {
+  const Source source = read(name, stack.shape());
+  const auto matrix_bytes = static_cast<size_t>(stack.out_features * stack.in_features) * dtype_size(source.view.dtype);
+  std::vector<std::unique_ptr<PackedMatrix>> matrices;
+  for (int64_t i = 0; i < stack.count; ++i) {
+    const std::byte* data = static_cast<const std::byte*>(source.view.data) + static_cast<size_t>(i) * matrix_bytes;
+    matrices.push_back(pack_stacked({data, source.view.dtype, {stack.out_features, stack.in_features}}, stack));
+    totals_->resident_bytes += matrices.back()->size_bytes();
+  }
+  finish({source});
+  return matrices;
+}
+
+std::unique_ptr<PackedMatrix> WeightLoader::pack_stacked(const TensorView& matrix, const MatrixStack& stack) {
+  Buffer transposed;
+  TensorView view = matrix;
+  if (stack.is_transposed) {
+    transposed = transpose(matrix.data, dtype_size(matrix.dtype), stack.in_features, stack.out_features);
+    view.data = transposed.data();
+  }
+  if (!stack.is_gated) {
+    const WeightSlice part{view, std::nullopt};
+    return backend_.pack({&part, 1});
+  }
+  const int64_t half = stack.out_features / 2;
+  const auto half_bytes = static_cast<size_t>(half * stack.in_features) * dtype_size(view.dtype);
+  const WeightSlice gate{{view.data, view.dtype, {half, stack.in_features}}, std::nullopt};
+  const void* second_half = static_cast<const std::byte*>(view.data) + half_bytes;
+  return backend_.pack_gated(gate, {{second_half, view.dtype, {half, stack.in_features}}, std::nullopt});
+}
+
+Shape WeightLoader::shape_of(std::string_view name) const { return checkpoint_.get_any(prefix_ + std::string(name)).shape; }
 
 std::unique_ptr<PackedMatrix> WeightLoader::table(std::string_view name, int64_t rows, int64_t cols) {
   const Source source = read(name, {rows, cols});

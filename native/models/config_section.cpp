@@ -44,6 +44,13 @@ const Json* ConfigSection::find(Keys keys) const {
   return nullptr;
 }
 
+bool ConfigSection::is_null(std::string_view key) const {
+  for (const Json* object : objects_) {
+    if (const Json* value = object->find(key)) return value->is_null();
+  }
+  return false;
+}
+
 int64_t ConfigSection::checked_integer(const Json& value, Keys keys, int64_t min, int64_t max) const {
   if (!value.is_integer() || value.as_int() < min || value.as_int() > max) {
     fail(*keys.begin(), "expected an integer from " + std::to_string(min) + " to " + std::to_string(max));
@@ -95,6 +102,19 @@ std::vector<int64_t> ConfigSection::integers(Keys keys, const std::vector<int64_
   if (!value->is_array()) fail(*keys.begin(), "expected an array of integers");
   std::vector<int64_t> result;
   for (const Json& element : value->as_array()) result.push_back(checked_integer(element, keys, 0, max));
+  return result;
+}
+
+std::vector<double> ConfigSection::positives(std::string_view key) const {
+  const Json* value = find({key});
+  if (value == nullptr) return {};
+  if (!value->is_array()) fail(key, "expected an array of numbers");
+  std::vector<double> result;
+  for (const Json& element : value->as_array()) {
+    const bool is_positive = element.is_number() && std::isfinite(element.as_double()) && element.as_double() > 0.0;
+    if (!is_positive) fail(key, "expected numbers above 0");
+    result.push_back(element.as_double());
+  }
   return result;
 }
 

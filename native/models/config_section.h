@@ -34,6 +34,8 @@ class ConfigSection {
   ConfigSection section_over_this(std::string_view key) const;
 
   bool has(std::string_view key) const { return find({key}) != nullptr; }
+  /// Whether `key` is there and null: a class default does not stand in for it.
+  bool is_null(std::string_view key) const;
   /// An integer in [1, max].
   int64_t count(Keys keys, int64_t fallback, int64_t max) const;
   /// As count(), for a key without default.
@@ -46,6 +48,8 @@ class ConfigSection {
   std::string text(Keys keys, std::string_view fallback) const;
   /// Integers in [0, max].
   std::vector<int64_t> integers(Keys keys, const std::vector<int64_t>& fallback, int64_t max) const;
+  /// Finite numbers above 0.
+  std::vector<double> positives(std::string_view key) const;
   std::vector<std::string> texts(std::string_view key) const;
   /// "silu", "gelu", "gelu_pytorch_tanh", "quick_gelu", ...; throws kUnsupportedArchitecture on others.
   Activation activation(Keys keys, std::string_view fallback) const;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,6 +39,8 @@ struct ForwardBatch {
   std::span<const PagedSequence> sequences;
   std::span<const EmbeddingOverlay> overlays;
   std::span<const int32_t> output_rows;  ///< flattened rows whose logits (or hidden states) are wanted
+  /// [sequences] tokens that each sequence has, computed or not: RoPE may depend on it. Empty: each one's kv_length.
+  std::span<const int32_t> context_lengths = {};
 };
 
 struct ModelInfo {
@@ -50,6 +53,8 @@ struct ModelInfo {
   int64_t num_kv_heads = 0;
   int64_t head_dim = 0;
   int64_t max_position_embeddings = 0;
+  /// Sequences of more tokens turn with other RoPE frequencies: keys cached at this length or less do not serve them.
+  std::optional<int64_t> short_context;
   int64_t num_parameters = 0;
   size_t weight_bytes = 0;
   bool has_image = false, has_video = false, has_audio = false;
@@ -81,9 +86,10 @@ using LoadProgress = std::function<void(size_t done_bytes, size_t total_bytes)>;
 
 /// Loads a Hub-layout folder. `backend` must outlive the model. Throws kInvalidCheckpoint (file, tensor, expectation),
 /// kUnsupportedArchitecture (names the supported ones).
-/// `unread_tensors`, where given, takes the names of tensors that the config does not ask for.
+/// `unread_tensors`, where given, takes the names of tensors that the config does not ask for. `companion` is the folder of
+/// the tensors that an adapter (Ultravox) leaves to another checkpoint; empty: looked for beside it.
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& backend, const LoadProgress& progress,
-                                  std::vector<std::string>* unread_tensors = nullptr);
+                                  std::vector<std::string>* unread_tensors = nullptr, std::filesystem::path companion = {});
 
 /// Registry names of the families, for messages.
 std::vector<std::string> supported_architectures();

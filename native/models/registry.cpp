@@ -10,12 +10,19 @@ namespace {
 const std::vector<ModelFamily>& families() {
   static const std::vector<ModelFamily> all{
       {"qwen2", {"Qwen2ForCausalLM"}, {"qwen2"}, load_qwen2},
+      {"llama", {"LlamaForCausalLM"}, {"llama"}, load_llama},
+      {"mistral", {"MistralForCausalLM"}, {"mistral"}, load_mistral},
+      {"phi3", {"Phi3ForCausalLM"}, {"phi3"}, load_phi3},
+      {"qwen3", {"Qwen3ForCausalLM"}, {"qwen3"}, load_qwen3},
+      {"qwen3_moe", {"Qwen3MoeForCausalLM"}, {"qwen3_moe"}, load_qwen3_moe},
       {"qwen2_vl", {"Qwen2VLForConditionalGeneration"}, {"qwen2_vl"}, load_qwen2_vl},
       {"qwen2_5_vl", {"Qwen2_5_VLForConditionalGeneration"}, {"qwen2_5_vl"}, load_qwen2_5_vl},
       {"qwen2_5_omni",
        {"Qwen2_5OmniModel", "Qwen2_5OmniForConditionalGeneration", "Qwen2_5OmniThinkerForConditionalGeneration"},
        {"qwen2_5_omni", "qwen2_5_omni_thinker"},
        load_qwen2_5_omni},
+      {"qwen2_audio", {"Qwen2AudioForConditionalGeneration"}, {"qwen2_audio"}, load_qwen2_audio},
+      {"ultravox", {"UltravoxModel"}, {"ultravox"}, load_ultravox, find_ultravox_text_model},
   };
   return all;
 }
@@ -62,16 +69,19 @@ std::vector<std::string> supported_architectures() {
 }
 
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& backend, const LoadProgress& progress,
-                                  std::vector<std::string>* unread_tensors) {
+                                  std::vector<std::string>* unread_tensors, std::filesystem::path companion) {
   const ConfigSection config = ConfigSection::read(folder);
   const auto [family, architecture] = find_family(config);
   refuse_quantization(config);
-  const Checkpoint checkpoint = Checkpoint::open(folder, normalized_tensor_name);
+  Checkpoint checkpoint = Checkpoint::open(folder, normalized_tensor_name);
+  if (family->find_companion == nullptr) companion.clear();
+  if (family->find_companion != nullptr && companion.empty()) companion = family->find_companion(config, folder);
+  if (!companion.empty()) checkpoint.add_folder(companion, normalized_tensor_name);
   WeightLoader loader(checkpoint, backend, progress);
   ModelInfo info;
   info.architecture = architecture;
   info.family = family->name;
-  std::unique_ptr<Model> model = family->load({config, loader, std::move(info)});
+  std::unique_ptr<Model> model = family->load({config, loader, std::move(info), companion});
   if (unread_tensors != nullptr) *unread_tensors = checkpoint.unread();
   if (progress) progress(checkpoint.total_bytes(), checkpoint.total_bytes());
   return model;
@@ -80,11 +90,14 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& 
 ModelInfo finish_info(ModelInfo info, const TextConfig& config, const WeightLoader& loader) {
   info.vocab_size = config.vocab_size;
   info.hidden_size = config.hidden_size;
-  info.embedding_width = config.hidden_size;
+  info.embedding_width = embedding_width(config);
   info.num_layers = config.num_layers;
   info.num_kv_heads = config.heads.num_kv_heads;
   info.head_dim = config.heads.head_dim;
   info.max_position_embeddings = config.max_position_embeddings;
+  if (config.rotary.scaling == RotaryScaling::kLongRope) {
+    info.short_context = static_cast<int64_t>(config.rotary.original_max_position);
+  }
   info.num_parameters = loader.totals().num_parameters;
   info.weight_bytes = loader.totals().resident_bytes;
   return info;

@@ -37,21 +37,24 @@ void segment_attention(Backend& backend, ConstMatrix q, ConstMatrix k, ConstMatr
   constexpr std::string_view kOp = "segment_attention";
   check_heads(kOp, heads);
   check_equal(kOp, "columns of q", q.cols, heads.num_heads * heads.head_dim);
-  check_shape(kOp, "k", k, q.rows, heads.num_kv_heads * heads.head_dim);
-  check_shape(kOp, "v", v, q.rows, heads.num_kv_heads * heads.head_dim);
+  check_shape(kOp, "k", k, k.rows, heads.num_kv_heads * heads.head_dim);
+  check_shape(kOp, "v", v, k.rows, heads.num_kv_heads * heads.head_dim);
   check_shape(kOp, "out", out, q.rows, q.cols);
   check_segments(cu_seqlens, q.rows);
+  check(k.rows <= q.rows && (k.rows == q.rows || k.rows > cu_seqlens[cu_seqlens.size() - 2]), kOp,
+        "k does not reach into the last segment");
   backend.segment_attention(q, k, v, heads.num_heads, heads.num_kv_heads, heads.head_dim, scale, cu_seqlens, out);
 }
 
 void paged_attention(Backend& backend, const KvCache& cache, int64_t layer, ConstMatrix q, const HeadShape& heads, float scale,
-                     std::span<const PagedSequence> sequences, Matrix out) {
+                     std::span<const PagedSequence> sequences, Matrix out, int64_t window) {
   constexpr std::string_view kOp = "paged_attention";
   check_heads(kOp, heads);
   check_equal(kOp, "columns of q", q.cols, heads.num_heads * heads.head_dim);
   check_shape(kOp, "out", out, q.rows, q.cols);
+  check(window >= 1, kOp, "the window is empty");
   for (const PagedSequence& sequence : sequences) check_sequence(cache, sequence, q.rows);
-  backend.paged_attention(cache, layer, q, heads.num_heads, scale, sequences, out);
+  backend.paged_attention(cache, layer, q, heads.num_heads, scale, window, sequences, out);
 }
 
 }  // namespace sensorium::ops

@@ -17,12 +17,14 @@ struct HeadShape {
 };
 
 /// Bidirectional attention inside segments [cu_seqlens[i], cu_seqlens[i + 1]) of rows: q, out [rows, num_heads * head_dim],
-/// k, v [rows, num_kv_heads * head_dim]; cu_seqlens ascends from 0 to rows.
+/// k, v [rows, num_kv_heads * head_dim]; cu_seqlens ascends from 0 to rows. k and v may end inside the last segment: its last
+/// rows then ask and are not asked.
 void segment_attention(Backend& backend, ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadShape& heads, float scale,
                        std::span<const int32_t> cu_seqlens, Matrix out);
 
 /// Causal attention of each sequence's new rows over its cached keys (stored by write_kv): q, out [rows, num_heads * head_dim].
+/// A query sees the last `window` keys up to its own.
 void paged_attention(Backend& backend, const KvCache& cache, int64_t layer, ConstMatrix q, const HeadShape& heads, float scale,
-                     std::span<const PagedSequence> sequences, Matrix out);
+                     std::span<const PagedSequence> sequences, Matrix out, int64_t window = kWholeContext);
 
 }  // namespace sensorium::ops

@@ -54,7 +54,7 @@ class Driver {
     std::vector<float> output(static_cast<size_t>(num_rows * width));
     const Matrix matrix(output.data(), num_rows, width);
     const ForwardBatch batch{built.ids,   built.t,         built.h,        built.w,
-                             built.slots, built.sequences, built.overlays, built.output_rows};
+                             built.slots, built.sequences, built.overlays, built.output_rows, built.context_lengths};
     if (wants_hidden) {
       model_.forward_hidden(batch, *cache_, arena_, matrix);
     } else {
@@ -69,6 +69,13 @@ class Driver {
     return step({&one, 1}, {&count, 1}, wants_hidden);
   }
 
+  /// The token that was chosen last: one step, or all again where it makes the sequence one of a long context.
+  std::vector<float> decode(Sequence& sequence) {
+    const std::optional<int64_t> short_context = model_.info().short_context;
+    if (short_context && std::ssize(sequence.ids) == *short_context + 1) sequence.num_done = 0;
+    return step(sequence, static_cast<int32_t>(sequence.ids.size()) - sequence.num_done);
+  }
+
   /// The whole prompt in chunks; logits of its last token.
   std::vector<float> prefill(Sequence& sequence, int32_t chunk) {
     std::vector<float> logits;
@@ -79,7 +86,7 @@ class Driver {
 
  private:
   struct Step {
-    std::vector<int32_t> ids, slots, output_rows;
+    std::vector<int32_t> ids, slots, output_rows, context_lengths;
     std::vector<float> t, h, w;
     std::vector<PagedSequence> sequences;
     std::vector<EmbeddingOverlay> overlays;
@@ -92,6 +99,7 @@ class Driver {
       const auto row_begin = static_cast<int32_t>(step.ids.size());
       const int32_t begin = sequence.num_done, end = begin + counts[s];
       for (int32_t i = begin; i < end; ++i) push_token(sequence, i, step);
+      step.context_lengths.push_back(static_cast<int32_t>(sequence.ids.size()));
       step.sequences.push_back({row_begin, counts[s], end, sequence.block_table});
       push_overlays(*sequence.prompt, begin, end, row_begin, step);
       for (int32_t i = wants_all_rows ? 0 : counts[s] - 1; i < counts[s]; ++i) step.output_rows.push_back(row_begin + i);

@@ -112,7 +112,8 @@ struct Chunk {
 };
 
 /// Runs one step: writes the chunks' keys and values, attends, and returns their output rows one behind the other.
-std::vector<float> step(Backend& backend, KvCache& cache, const Heads& heads, int64_t layer, const std::vector<Chunk>& chunks) {
+std::vector<float> step(Backend& backend, KvCache& cache, const Heads& heads, int64_t layer, const std::vector<Chunk>& chunks,
+                        int64_t window = kWholeContext) {
   const int64_t q_size = heads.num_heads * heads.head_dim;
   const int64_t kv_size = heads.num_kv_heads * heads.head_dim;
   std::vector<float> q, k, v;
@@ -130,7 +131,7 @@ std::vector<float> step(Backend& backend, KvCache& cache, const Heads& heads, in
   const auto rows = static_cast<int64_t>(slots.size());
   std::vector<float> out(q.size());
   backend.write_kv(cache, layer, ConstMatrix(k.data(), rows, kv_size), ConstMatrix(v.data(), rows, kv_size), slots);
-  backend.paged_attention(cache, layer, ConstMatrix(q.data(), rows, q_size), heads.num_heads, heads.scale(), sequences,
+  backend.paged_attention(cache, layer, ConstMatrix(q.data(), rows, q_size), heads.num_heads, heads.scale(), window, sequences,
                           Matrix(out.data(), rows, q_size));
   return out;
 }
@@ -215,6 +216,33 @@ TEST(paged_attention_matches_a_double_reference) {
           check_row(heads, b.q.data() + r * q_size, out.data() + r * q_size, b.k, b.v, 0, r + 1, 1e-5);
         }
         check_row(heads, a.q.data() + 129 * q_size, out.data() + 70 * q_size, a.k, a.v, 0, 130, 1e-5);
+      }
+    }
+  });
+}
+
+TEST(a_window_hides_all_but_the_last_keys) {
+  for_each_backend([](Backend& backend) {
+    Random random(7);
+    for (const Heads& heads : kHeads) {
+      std::vector<int32_t> free_blocks = shuffled_blocks(64, random);
+      const auto cache = make_cache(backend, heads, 64);
+      const Sequence a = make_sequence(backend, heads, 300, free_blocks, kBlockSize, random);
+      const int64_t q_size = heads.num_heads * heads.head_dim;
+      for (const int64_t window : {1, 29, 64, 130, 299}) {
+        const std::vector<float> whole = step(backend, *cache, heads, 0, {{&a, 0, a.length}}, window);
+        for (int64_t r = 0; r < a.length; r += 7) {
+          check_row(heads, a.q.data() + r * q_size, whole.data() + r * q_size, a.k, a.v, std::max<int64_t>(0, r + 1 - window),
+                    r + 1, 1e-5);
+        }
+        std::vector<float> pieces;
+        for (int64_t begin = 0; begin < a.length;) {
+          const int64_t end = std::min<int64_t>(a.length, begin + 1 + random.below(begin % 2 == 0 ? 2 : 100));
+          const std::vector<float> piece = step(backend, *cache, heads, 0, {{&a, begin, end}}, window);
+          pieces.insert(pieces.end(), piece.begin(), piece.end());
+          begin = end;
+        }
+        CHECK(std::memcmp(pieces.data(), whole.data(), whole.size() * sizeof(float)) == 0);
       }
     }
   });

@@ -161,7 +161,7 @@ class CaseRunner {
     for (size_t i = 0; i < golden_.generated_ids.size(); ++i) {
       check_step(i, logits, sequence.ids);
       sequence.ids.push_back(golden_.generated_ids[i]);
-      if (i + 1 < golden_.generated_ids.size()) logits = driver.step(sequence, 1);
+      if (i + 1 < golden_.generated_ids.size()) logits = driver.decode(sequence);
     }
     return first;
   }
@@ -294,6 +294,13 @@ void run_family(const std::string& family) {
 }  // namespace
 
 TEST(qwen2) { run_family("qwen2"); }
+TEST(llama) { run_family("llama"); }
+TEST(mistral) { run_family("mistral"); }
+TEST(phi3) { run_family("phi3"); }
 TEST(qwen2_vl) { run_family("qwen2_vl"); }
 TEST(qwen2_5_vl) { run_family("qwen2_5_vl"); }
 TEST(qwen2_5_omni) { run_family("qwen2_5_omni"); }
+TEST(qwen3) { run_family("qwen3"); }
+TEST(qwen3_moe) { run_family("qwen3_moe"); }
+TEST(qwen2_audio) { run_family("qwen2_audio"); }
+TEST(ultravox) { run_family("ultravox"); }

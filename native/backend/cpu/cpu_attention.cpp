@@ -46,7 +46,7 @@ void CpuBackend::write_kv(KvCache& cache, int64_t layer, ConstMatrix k, ConstMat
 }
 
 void CpuBackend::paged_attention(const KvCache& cache, int64_t layer, ConstMatrix q, int64_t num_heads, float scale,
-                                 std::span<const PagedSequence> sequences, Matrix out) {
+                                 int64_t window, std::span<const PagedSequence> sequences, Matrix out) {
   const auto& kv = static_cast<const CpuKvCache&>(cache);
   const int64_t head_dim = kv.shape().head_dim;
   const int64_t num_kv_heads = kv.shape().num_kv_heads;
@@ -73,6 +73,7 @@ void CpuBackend::paged_attention(const KvCache& cache, int64_t layer, ConstMatri
     call.num_keys = sequence.kv_length;
     call.num_tokens = sequence.num_query_tokens;
     call.is_causal = true;
+    call.window = window;
     table_.paged_attention(call, row_block(block, sequence.num_query_tokens * group_size),
                            kv.keys(layer, kv_head, sequence.block_table.data()), scratch(thread_index));
   });
@@ -93,7 +94,8 @@ void CpuBackend::segment_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, 
     const auto segment = static_cast<size_t>(item / num_kv_heads);
     const int64_t kv_head = item % num_kv_heads;
     const int64_t begin = cu_seqlens[segment];
-    const int64_t num_keys = cu_seqlens[segment + 1] - begin;
+    const int64_t num_tokens = cu_seqlens[segment + 1] - begin;
+    const int64_t num_keys = std::min(num_tokens, k.rows - begin);
     float* keys = scratch(thread_index);
     float* values = keys + keys_size;
     float* rest = values + values_size;
@@ -108,9 +110,9 @@ void CpuBackend::segment_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, 
     call.head_dim = head_dim;
     call.scale = scale;
     call.num_keys = num_keys;
-    call.num_tokens = num_keys;
-    for (int64_t block = 0; block < ceil_div(num_keys * group_size, kQueryRows); ++block) {
-      kernels.attend(call, row_block(block, num_keys * group_size), keys, values, rest);
+    call.num_tokens = num_tokens;
+    for (int64_t block = 0; block < ceil_div(num_tokens * group_size, kQueryRows); ++block) {
+      kernels.attend(call, row_block(block, num_tokens * group_size), keys, values, rest);
     }
   });
 }

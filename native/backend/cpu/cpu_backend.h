@@ -33,7 +33,7 @@ class CpuBackend : public Backend {
   std::unique_ptr<KvCache> create_kv_cache(const KvCacheShape& shape) override;
   void write_kv(KvCache& cache, int64_t layer, ConstMatrix k, ConstMatrix v, std::span<const int32_t> slots) override;
   void paged_attention(const KvCache& cache, int64_t layer, ConstMatrix q, int64_t num_heads, float scale,
-                       std::span<const PagedSequence> sequences, Matrix out) override;
+                       int64_t window, std::span<const PagedSequence> sequences, Matrix out) override;
 
   ThreadPool& thread_pool() override { return pool_; }
 

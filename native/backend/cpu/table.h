@@ -47,6 +47,7 @@ struct AttentionRows {
   int64_t num_keys = 0;    ///< keys that the last token sees
   bool is_causal = false;  ///< token t sees num_keys - (num_tokens - 1 - t) keys
   int64_t num_tokens = 0;
+  int64_t window = kWholeContext;  ///< of the keys that a token sees, the last `window` count
 };
 
 /// Keys are visited in groups of this many, so that a row's arithmetic depends on its own position alone.

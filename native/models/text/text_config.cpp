@@ -14,22 +14,45 @@ void read_heads(const ConfigSection& section, TextConfig& config) {
   heads.num_heads = section.count({"num_attention_heads"}, heads.num_heads, kMaxWidth);
   heads.num_kv_heads = section.count({"num_key_value_heads"}, std::min(heads.num_kv_heads, heads.num_heads), kMaxWidth);
   if (heads.num_heads % heads.num_kv_heads != 0) section.fail("num_key_value_heads", "does not divide num_attention_heads");
+  const int64_t default_dim = heads.head_dim > 0 ? heads.head_dim : config.hidden_size / heads.num_heads;
   const std::optional<int64_t> head_dim = section.optional_count({"head_dim"}, kMaxWidth);
-  if (!head_dim && config.hidden_size % heads.num_heads != 0) {
+  if (!head_dim && heads.head_dim == 0 && config.hidden_size % heads.num_heads != 0) {
     section.fail("num_attention_heads", "does not divide hidden_size, and head_dim is not given");
   }
-  heads.head_dim = head_dim.value_or(config.hidden_size / heads.num_heads);
+  heads.head_dim = head_dim.value_or(default_dim);
   if (heads.head_dim % 2 != 0) section.fail("head_dim", "expected an even number");
 }
 
-/// Layers from max_window_layers on see only a window of the past when sliding windows are in use.
-void refuse_sliding_window(const ConfigSection& section, const TextConfig& config) {
+/// Which layers' tokens see only a window of the past: `layer_types` says it layer by layer, else those from max_window_layers
+/// on do where sliding windows are in use.
+void read_windows(const ConfigSection& section, TextConfig& config) {
+  const bool is_used = section.flag({"use_sliding_window"}, config.has_sliding_window);
+  if (section.is_null("sliding_window")) config.sliding_window.reset();
+  if (const auto window = section.optional_count({"sliding_window"}, kMaxContext)) config.sliding_window = window;
+  const int64_t first = section.optional_count({"max_window_layers"}, kMaxLayers).value_or(config.first_sliding_layer);
+  config.layer_windows.assign(static_cast<size_t>(config.num_layers), kWholeContext);
   const std::vector<std::string> kinds = section.texts("layer_types");
-  bool is_sliding = std::find(kinds.begin(), kinds.end(), "sliding_attention") != kinds.end();
-  if (kinds.empty() && section.flag({"use_sliding_window"}, false) && section.has("sliding_window")) {
-    is_sliding = section.count({"max_window_layers"}, config.num_layers, kMaxLayers) < config.num_layers;
+  if (!kinds.empty() && std::ssize(kinds) != config.num_layers) section.fail("layer_types", "expected one for each layer");
+  for (int64_t i = 0; i < config.num_layers; ++i) {
+    bool is_sliding = kinds.empty() && is_used && i >= first;
+    if (!kinds.empty()) {
+      const std::string& kind = kinds[static_cast<size_t>(i)];
+      is_sliding = kind == "sliding_attention";
+      if (!is_sliding && kind != "full_attention") section.fail_unsupported("layer_types", "unknown kind \"" + kind + "\"");
+      if (is_sliding && !config.sliding_window) section.fail("sliding_window", "is missing, but layer_types asks for it");
+    }
+    if (is_sliding && config.sliding_window) config.layer_windows[static_cast<size_t>(i)] = *config.sliding_window;
   }
-  if (is_sliding) section.fail_unsupported("use_sliding_window", "sliding-window attention is not supported");
+}
+
+/// `attention_bias` and `mlp_bias`, which Llama's class has, count for all four matrices of an attention.
+void read_biases(const ConfigSection& section, TextConfig& config) {
+  if (section.has("attention_bias")) {
+    const bool has_bias = section.flag({"attention_bias"}, false);
+    config.has_qkv_bias = config.has_qkv_bias || has_bias;
+    config.has_attention_out_bias = has_bias;
+  }
+  config.has_mlp_bias = section.flag({"mlp_bias"}, config.has_mlp_bias);
 }
 
 void read_sections(const ConfigSection& rope, RotaryConfig& rotary) {
@@ -48,11 +71,30 @@ void read_yarn(const ConfigSection& rope, RotaryConfig& rotary) {
   rotary.attention_factor = rope.positive({"attention_factor"}, growth);
 }
 
-void read_scaling(const ConfigSection& rope, int64_t max_position, RotaryConfig& rotary) {
+/// Source: Hugging Face's _compute_longrope_parameters.
+void read_longrope(const ConfigSection& rope, int64_t max_position, RotaryConfig& rotary) {
+  rotary.scaling = RotaryScaling::kLongRope;
+  rotary.short_factors = rope.positives("short_factor");
+  rotary.long_factors = rope.positives("long_factor");
+  for (const auto& [key, factors] : {std::pair("short_factor", &rotary.short_factors), {"long_factor", &rotary.long_factors}}) {
+    if (std::ssize(*factors) == rotary.rotary_dim / 2) continue;
+    rope.fail(key, "expected " + std::to_string(rotary.rotary_dim / 2) + " numbers, one for each frequency");
+  }
+  if (rotary.original_max_position < 2.0 || rotary.original_max_position > static_cast<double>(kMaxContext)) {
+    rope.fail("original_max_position_embeddings", "expected a number of tokens");
+  }
+  const double growth = static_cast<double>(max_position) / rotary.original_max_position;
+  const double factor = growth <= 1.0 ? 1.0 : std::sqrt(1.0 + std::log(growth) / std::log(rotary.original_max_position));
+  rotary.attention_factor = rope.positive({"attention_factor"}, factor);
+}
+
+void read_scaling(const ConfigSection& section, const ConfigSection& rope, int64_t max_position, RotaryConfig& rotary) {
   const std::string type = rope.text({"rope_type", "type"}, "default");
   if (type == "default" || type == "mrope") return;
   rotary.factor = rope.positive({"factor"}, 1.0);
-  rotary.original_max_position = rope.positive({"original_max_position_embeddings"}, static_cast<double>(max_position));
+  rotary.original_max_position =
+      rope.positive({"original_max_position_embeddings"},
+                    section.positive({"original_max_position_embeddings"}, static_cast<double>(max_position)));
   if (type == "linear") {
     rotary.scaling = RotaryScaling::kLinear;
   } else if (type == "llama3") {
@@ -63,21 +105,31 @@ void read_scaling(const ConfigSection& rope, int64_t max_position, RotaryConfig&
   } else if (type == "yarn") {
     rotary.scaling = RotaryScaling::kYarn;
     read_yarn(rope, rotary);
+  } else if (type == "longrope" || type == "su") {
+    read_longrope(rope, max_position, rotary);
   } else {
-    rope.fail_unsupported("rope_type",
-                          "unknown RoPE scaling \"" + type + "\" (supported: default, mrope, linear, llama3, yarn)");
+    rope.fail_unsupported(
+        "rope_type", "unknown RoPE scaling \"" + type + "\" (supported: default, mrope, linear, llama3, yarn, longrope, su)");
   }
+}
+
+/// Phi-4 and others rotate only the first part of a head.
+int64_t rotary_dim_of(const ConfigSection& section, const ConfigSection& rope, int64_t head_dim) {
+  const double part = rope.positive({"partial_rotary_factor"}, section.positive({"partial_rotary_factor"}, 1.0));
+  const auto dim = static_cast<int64_t>(static_cast<double>(head_dim) * std::min(part, 2.0));
+  if (part > 1.0 || dim < 2 || dim % 2 != 0) section.fail("partial_rotary_factor", "does not give an even part of head_dim");
+  return dim;
 }
 
 /// `rope_parameters` (newer) or `rope_scaling` (older) with `rope_theta` inside or beside it.
 RotaryConfig read_rotary(const ConfigSection& section, const TextConfig& config) {
   const ConfigSection rope = section.section(section.has("rope_parameters") ? "rope_parameters" : "rope_scaling");
   RotaryConfig rotary = config.rotary;
-  rotary.rotary_dim = config.heads.head_dim;
+  rotary.rotary_dim = rotary_dim_of(section, rope, config.heads.head_dim);
   rotary.theta = rope.positive({"rope_theta"}, section.positive({"rope_theta"}, rotary.theta));
   if (rotary.theta <= 1.0) section.fail("rope_theta", "expected a number above 1");
   read_sections(rope, rotary);
-  read_scaling(rope, config.max_position_embeddings, rotary);
+  read_scaling(section, rope, config.max_position_embeddings, rotary);
   return rotary;
 }
 
@@ -92,9 +144,11 @@ TextConfig read_text_config(const ConfigSection& section, TextConfig config) {
   config.rms_norm_eps = static_cast<float>(section.positive({"rms_norm_eps"}, static_cast<double>(config.rms_norm_eps)));
   config.activation = section.activation({"hidden_act"}, "silu");
   config.is_tied = section.flag({"tie_word_embeddings"}, config.is_tied);
+  read_biases(section, config);
   read_heads(section, config);
-  refuse_sliding_window(section, config);
+  read_windows(section, config);
   config.rotary = read_rotary(section, config);
+  if (config.moe) config.moe = read_moe_config(section, *config.moe);
   return config;
 }
 

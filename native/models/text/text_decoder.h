@@ -24,6 +24,9 @@ class TextDecoder {
  private:
   DecoderLayer load_layer(WeightLoader loader, int64_t index) const;
   void embed(const ForwardBatch& batch, Matrix hidden) const;
+  /// Adds the vectors that encoder rows bring for the layer `level` to its output.
+  void add_deepstack(const ForwardBatch& batch, int64_t level, Matrix hidden) const;
+  void rotate(const ForwardBatch& batch, Matrix cos, Matrix sin) const;
 
   TextConfig config_;
   Backend& backend_;

@@ -58,6 +58,17 @@ static inline int64_t visible_keys(const AttentionRows& call, int64_t row) {
   return call.is_causal ? call.num_keys - (call.num_tokens - 1 - row / call.group_size) : call.num_keys;
 }
 
+/// Keys from `key_begin` on that lie before a query row's window; negative: the window reaches further back.
+static inline int64_t hidden_keys(const AttentionRows& call, int64_t row, int64_t key_begin) {
+  return visible_keys(call, row) - key_begin - call.window;
+}
+
+/// First key of the first group that any of the rows sees.
+static inline int64_t first_group(const AttentionRows& call, Range rows) {
+  const int64_t hidden = hidden_keys(call, rows.begin, 0);
+  return hidden > 0 ? hidden / kKeyGroup * kKeyGroup : 0;
+}
+
 template <class V>
 void begin_rows(const AttentionRows& call, Range rows, const AttentionState<V>& state) {
   for (int64_t i = rows.begin; i < rows.end; ++i) {
@@ -105,6 +116,19 @@ inline void softmax_row(float* scores, int64_t num_visible, int64_t width, int64
   *max = new_max;
 }
 
+/// softmax_row() of query row `rows.begin + r` over the group of `num_keys` keys from `key_begin` on.
+template <class V>
+inline void softmax_group(const AttentionRows& call, Range rows, int64_t r, int64_t key_begin, int64_t num_keys, int64_t width,
+                          const AttentionState<V>& state, float* scores) {
+  const int64_t visible = visible_keys(call, rows.begin + r) - key_begin;
+  int64_t end = visible < num_keys ? visible : num_keys;
+  const int64_t hidden = hidden_keys(call, rows.begin + r, key_begin);
+  if (hidden >= end) end = 0;
+  for (int64_t j = 0; j < hidden && j < end; ++j) scores[j] = -__builtin_inff();
+  const int64_t sums_size = round_to_panel<V>(call.head_dim);
+  softmax_row<V>(scores, end, width, sums_size, state.sums + r * sums_size, state.max + r, state.total + r);
+}
+
 /// Takes all rows of the task through one key group.
 template <class V>
 void attend_group(const AttentionRows& call, Range rows, const AttentionState<V>& state, const float* keys, const float* values,
@@ -124,9 +148,7 @@ void attend_group(const AttentionRows& call, Range rows, const AttentionState<V>
         }
       }
       for (int64_t r = 0; r < height; ++r) {
-        const int64_t visible = visible_keys(call, rows.begin + first + r) - key_begin;
-        softmax_row<V>(state.scores + r * kDepthStride, visible < num_keys ? visible : num_keys, width, sums_size,
-                       state.sums + (first + r) * sums_size, state.max + first + r, state.total + first + r);
+        softmax_group<V>(call, rows, first + r, key_begin, num_keys, width, state, state.scores + r * kDepthStride);
       }
       for (int64_t d = 0; d < sums_size; d += kWidth) {
         kernel(state.scores, values + d * kKeyGroup, 0, num_keys, state.sums + first * sums_size + d, sums_size, 0, false, 0);

@@ -108,13 +108,12 @@ template <class V, class T, int kRows>
 void attend_thin_rows(const AttentionRows& call, Range rows, const PagedKeys& paged, const AttentionState<V>& state,
                       int64_t num_visible) {
   const int64_t sums_size = round_to_panel<V>(call.head_dim);
-  for (int64_t key = 0; key < num_visible; key += kKeyGroup) {
+  for (int64_t key = first_group(call, rows); key < num_visible; key += kKeyGroup) {
     const int64_t num_keys = num_visible - key < kKeyGroup ? num_visible - key : kKeyGroup;
     const GroupBlocks<V, T> blocks(paged, key, num_visible);
     thin_scores<V, T, kRows>(state.q, blocks, call.head_dim, paged.block_size, state.scores);
     for (int64_t r = 0; r < kRows; ++r) {
-      softmax_row<V>(state.scores + r * kDepthStride, visible_keys(call, rows.begin + r) - key, kKeyGroup, sums_size,
-                     state.sums + r * sums_size, state.max + r, state.total + r);
+      softmax_group<V>(call, rows, r, key, num_keys, kKeyGroup, state, state.scores + r * kDepthStride);
     }
     int64_t d = 0;
     for (; d + kThinVectors * V::kLanes <= call.head_dim; d += kThinVectors * V::kLanes) {
@@ -146,7 +145,7 @@ void paged_attention(const AttentionRows& call, Range rows, const PagedKeys& pag
     attend(call, rows, paged, state, num_visible);
   } else {
     const auto load = is_bfloat16 ? load_group<V, BFloat16> : load_group<V, float>;
-    for (int64_t key = 0; key < num_visible; key += kKeyGroup) {
+    for (int64_t key = first_group(call, rows); key < num_visible; key += kKeyGroup) {
       const int64_t num_keys = num_visible - key < kKeyGroup ? num_visible - key : kKeyGroup;
       load(paged, call.head_dim, key, num_keys, state.keys, state.values);
       attend_group<V>(call, rows, state, state.keys, state.values, key, num_keys);
