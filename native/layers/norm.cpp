@@ -23,4 +23,8 @@ void Norm::forward(Backend& backend, ConstMatrix x, Matrix y) const {
   }
 }
 
+void Norm::forward_heads(Backend& backend, Matrix x, int64_t num_heads) const {
+  ops::rms_norm_heads(backend, x, num_heads, weight_, eps_);
+}
+
 }  // namespace sensorium

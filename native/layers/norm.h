@@ -15,6 +15,10 @@ class Norm {
 
   /// x and y [rows, size]; may be the same.
   void forward(Backend& backend, ConstMatrix x, Matrix y) const;
+  /// RMSNorm of each head on its own, in place: x [rows, num_heads * size].
+  void forward_heads(Backend& backend, Matrix x, int64_t num_heads) const;
+  /// Columns that are normalised together.
+  int64_t size() const { return weight_.size(); }
 
  private:
   Norm(Tensor weight, Tensor bias, float eps) : weight_(std::move(weight)), bias_(std::move(bias)), eps_(eps) {}

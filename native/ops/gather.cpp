@@ -39,4 +39,16 @@ void scatter_rows(Backend& backend, ConstMatrix x, std::span<const int32_t> indi
   });
 }
 
+void scatter_add_rows(Backend& backend, ConstMatrix x, std::span<const int32_t> indices, std::span<const float> scales,
+                      Matrix y) {
+  check_groups("scatter_add_rows", indices, 1, y, x);
+  check_equal("scatter_add_rows", "scales", static_cast<int64_t>(scales.size()), x.rows);
+  for_each_row(backend, x.rows, x.cols, [&](int64_t r) {
+    const float* from = x.row(r);
+    float* to = y.row(indices[static_cast<size_t>(r)]);
+    const float scale = scales[static_cast<size_t>(r)];
+    for (int64_t c = 0; c < x.cols; ++c) to[c] += scale * from[c];
+  });
+}
+
 }  // namespace sensorium::ops

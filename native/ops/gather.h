@@ -17,4 +17,8 @@ void gather_rows(Backend& backend, ConstMatrix x, std::span<const int32_t> indic
 /// differ from each other; rows of y that none names are left alone.
 void scatter_rows(Backend& backend, ConstMatrix x, std::span<const int32_t> indices, int64_t group_size, Matrix y);
 
+/// y[indices[i]] += scales[i] * x[i]; x has indices.size() rows. Indices must differ from each other.
+void scatter_add_rows(Backend& backend, ConstMatrix x, std::span<const int32_t> indices, std::span<const float> scales,
+                      Matrix y);
+
 }  // namespace sensorium::ops

@@ -38,8 +38,10 @@ class Grid {
  private:
   static float time_id(const ProcessedMedia& media, const MropeRules& rules, int32_t t) {
     const auto patch = static_cast<float>(t);
+    if (rules.has_split_videos) return 0.0F;
     if (!rules.ids_per_second || media.modality == Modality::kImage) return patch;
-    return std::trunc(patch * media.seconds_per_grid * *rules.ids_per_second);  // float32 product, as the families do
+    const float id = patch * media.seconds_per_grid * *rules.ids_per_second;  // float32, as the families do
+    return rules.has_fractional_time ? id : std::trunc(id);
   }
 
   int64_t height_, width_;
@@ -124,20 +126,43 @@ void push_text_until(PositionWriter& writer, const TokenRun& run, size_t item) {
   writer.push_text(count);
 }
 
-/// One run of one item that starts where the text before it ends.
-void push_item(PositionWriter& writer, const MediaItem& media, const MropeRules& rules, size_t item) {
-  if (media.runs.size() != 1) fail(item, "its placeholders are split, but it is not interleaved with sound");
-  push_text_until(writer, media.runs.front(), item);
-  if (media.media->modality == Modality::kAudio) return writer.push_text(media.runs.front().count);
-  const Grid grid = checked_grid(media, rules, item);
+/// Cells [first, first + run.count) of a grid, from where the text before the run ends.
+void push_block(PositionWriter& writer, const Grid& grid, int64_t first, const TokenRun& run, size_t item) {
+  push_text_until(writer, run, item);
   const float start = writer.next();
   float block_max = start;
-  for (int64_t i = 0; i < grid.num_cells(); ++i) {
+  for (int64_t i = first; i < first + run.count; ++i) {
     const Position position = grid.cell(i, start);
     block_max = std::max(block_max, position.max());
     writer.push(position);
   }
   writer.set_next(block_max + 1.0F);
+}
+
+/// A clip of which each run is one temporal patch.
+void push_split_video(PositionWriter& writer, const MediaItem& media, const MropeRules& rules, size_t item) {
+  const Grid grid = checked_grid(media, rules, item);
+  const auto num_runs = static_cast<int64_t>(media.runs.size());
+  int64_t first = 0;
+  for (const TokenRun& run : media.runs) {
+    if (num_runs != media.media->grid_t || run.count * num_runs != grid.num_cells()) {
+      fail(item, "expected a placeholder run for each of its " + std::to_string(media.media->grid_t) + " temporal patches");
+    }
+    push_block(writer, grid, first, run, item);
+    first += run.count;
+  }
+}
+
+void push_item(PositionWriter& writer, const MediaItem& media, const MropeRules& rules, size_t item) {
+  if (media.media->modality == Modality::kVideo && rules.has_split_videos) {
+    return push_split_video(writer, media, rules, item);
+  }
+  if (media.runs.size() != 1) fail(item, "its placeholders are split, but it is not interleaved with sound");
+  if (media.media->modality != Modality::kAudio) {
+    return push_block(writer, checked_grid(media, rules, item), 0, media.runs.front(), item);
+  }
+  push_text_until(writer, media.runs.front(), item);
+  writer.push_text(media.runs.front().count);
 }
 
 struct StreamRun {
@@ -167,9 +192,14 @@ void push_interleaved(PositionWriter& writer, std::span<const int32_t> prompt_id
       static_cast<size_t>(runs.back().run.offset) + static_cast<size_t>(runs.back().run.count) + 2 > prompt_ids.size()) {
     fail(item, "two start tokens before and two end tokens after the clip and its sound are missing");
   }
-  push_text_until(writer, {runs.front().run.offset - 1, 1}, item);
-  const float start_token = writer.next() - 1.0F, start = writer.next();
-  writer.push({start_token, start_token, start_token});
+  if (rules.has_shared_borders) {
+    push_text_until(writer, {runs.front().run.offset - 1, 1}, item);
+    const float start_token = writer.next() - 1.0F;
+    writer.push({start_token, start_token, start_token});
+  } else {
+    push_text_until(writer, runs.front().run, item);
+  }
+  const float start = writer.next();
   int64_t num_video = 0, num_audio = 0;
   float piece_max = start;
   for (const StreamRun& piece : runs) {
@@ -183,8 +213,9 @@ void push_interleaved(PositionWriter& writer, std::span<const int32_t> prompt_id
     }
   }
   const float end_token = piece_max + 1.0F;
-  for (int i = 0; i < 2; ++i) writer.push({end_token, end_token, end_token});
-  writer.set_next(end_token + 1.0F);
+  writer.set_next(end_token);
+  if (rules.has_shared_borders) writer.push({end_token, end_token, end_token});
+  writer.push_text(rules.has_shared_borders ? 1 : 2);
 }
 
 }  // namespace

@@ -26,17 +26,35 @@ std::vector<EncoderBlock> load_blocks(const VisionConfig& config, const WeightLo
   return blocks;
 }
 
-PatchMerger load_merger(const VisionConfig& config, WeightLoader loader, VisionTower::NormLoader load_norm) {
+/// `norm_size`: columns of a patch or of a whole group.
+PatchMerger load_merger(const VisionConfig& config, WeightLoader loader, VisionTower::NormLoader load_norm, int64_t norm_size) {
   const int64_t group_size = config.merge_size * config.merge_size, inner = config.hidden_size * group_size;
-  Norm norm = load_norm(loader, "ln_q", config.hidden_size, kNormEps);
-  Linear up = Linear::load(loader, inner, {{"mlp.0", inner, true}});
-  Linear down = Linear::load(loader, inner, {{"mlp.2", config.out_hidden_size, true}});
+  const MergerNames& names = config.merger_names;
+  Norm norm = load_norm(loader, names.norm, norm_size, kNormEps);
+  Linear up = Linear::load(loader, inner, {{names.up, inner, true}});
+  Linear down = Linear::load(loader, inner, {{names.down, config.out_hidden_size, true}});
   return {std::move(norm), Mlp(std::move(up), std::move(down), Activation::kGeluErf), group_size};
+}
+
+std::vector<PatchMerger> load_deepstack_mergers(const VisionConfig& config, const WeightLoader& loader,
+                                                VisionTower::NormLoader load_norm) {
+  const int64_t group_columns = config.hidden_size * config.merge_size * config.merge_size;
+  std::vector<PatchMerger> mergers;
+  for (size_t i = 0; i < config.deepstack_blocks.size(); ++i) {
+    const WeightLoader inner = loader.scope(config.deepstack_name, static_cast<int64_t>(i));
+    mergers.push_back(load_merger(config, inner, load_norm, group_columns));
+  }
+  return mergers;
+}
+
+std::optional<PositionGrid> load_positions(const VisionConfig& config, WeightLoader& loader) {
+  if (!config.position_side) return std::nullopt;
+  return PositionGrid::load(loader, "pos_embed", *config.position_side, config.hidden_size);
 }
 
 Linear load_patch_embed(const VisionConfig& config, WeightLoader& loader) {
   const Shape shape{config.hidden_size, config.in_channels, config.temporal_patch_size, config.patch_size, config.patch_size};
-  return {loader.flattened_kernel("patch_embed.proj", shape), config.hidden_size};
+  return {loader.flattened_kernel("patch_embed.proj", shape, config.has_patch_bias), config.hidden_size};
 }
 
 }  // namespace
@@ -46,8 +64,10 @@ VisionTower::VisionTower(const VisionConfig& config, WeightLoader loader, BlockL
       backend_(loader.backend()),
       rotary_(config.hidden_size / config.num_heads, kRotaryTheta),
       patch_embed_(load_patch_embed(config, loader)),
+      positions_(load_positions(config, loader)),
       blocks_(load_blocks(config, loader, load_block)),
-      merger_(load_merger(config, loader.scope("merger"), load_norm)) {}
+      merger_(load_merger(config, loader.scope("merger"), load_norm, config.hidden_size)),
+      deepstack_mergers_(load_deepstack_mergers(config, loader, load_norm)) {}
 
 int64_t VisionTower::num_rows(const ProcessedMedia& media) const {
   const int64_t t = media.grid_t, h = media.grid_h, w = media.grid_w;
@@ -85,13 +105,24 @@ void VisionTower::encode_frames(const ProcessedMedia& media, int64_t first_row, 
   const int64_t num_patches = output.rows * config_.merge_size * config_.merge_size;
   const Matrix hidden = arena.matrix(num_patches, config_.hidden_size);
   embed_in_plan_order(media, first_row, plan, arena, hidden);
+  if (positions_) positions_->add(backend_, {plan.rows, plan.columns, media.grid_h, media.grid_w}, hidden);
   const Matrix cos = arena.matrix(num_patches, rotary_.num_frequencies());
   const Matrix sin = arena.matrix(num_patches, rotary_.num_frequencies());
   rotary_.fill(backend_, plan.rows, plan.columns, cos, sin);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     blocks_[i].forward(backend_, arena, hidden, {cos, sin}, is_windowed(i) ? plan.window_bounds : plan.frame_bounds);
+    merge_deepstack(i, hidden, plan, arena, output);
   }
-  merge_patches(hidden, plan, arena, output);
+  merge_patches(merger_, hidden, plan, arena, output.columns(0, merger_.num_columns()));
+}
+
+void VisionTower::merge_deepstack(size_t block, ConstMatrix hidden, const FramePlan& plan, Arena& arena, Matrix output) const {
+  const int64_t columns = merger_.num_columns();
+  for (size_t level = 0; level < deepstack_mergers_.size(); ++level) {
+    if (config_.deepstack_blocks[level] != static_cast<int64_t>(block)) continue;
+    merge_patches(deepstack_mergers_[level], hidden, plan, arena,
+                  output.columns((1 + static_cast<int64_t>(level)) * columns, columns));
+  }
 }
 
 void VisionTower::embed_patches(const ProcessedMedia& media, int64_t first_row, Arena& arena, Matrix hidden) const {
@@ -119,11 +150,12 @@ void VisionTower::embed_in_plan_order(const ProcessedMedia& media, int64_t first
   ops::gather_rows(backend_, embedded, plan.cell_order, config_.merge_size * config_.merge_size, hidden);
 }
 
-void VisionTower::merge_patches(ConstMatrix hidden, const FramePlan& plan, Arena& arena, Matrix output) const {
-  if (plan.cell_order.empty()) return merger_.forward(backend_, arena, hidden, output);
+void VisionTower::merge_patches(const PatchMerger& merger, ConstMatrix hidden, const FramePlan& plan, Arena& arena,
+                                Matrix output) const {
+  if (plan.cell_order.empty()) return merger.forward(backend_, arena, hidden, output);
   Arena::Scope scope(arena);
   const Matrix merged = arena.matrix(output.rows, output.cols);
-  merger_.forward(backend_, arena, hidden, merged);
+  merger.forward(backend_, arena, hidden, merged);
   ops::scatter_rows(backend_, merged, plan.cell_order, 1, output);
 }
 
