@@ -27,7 +27,8 @@ int64_t decide_num_blocks(const LoadOptions& options, const ModelInfo& info) {
   const int64_t token_bytes =
       2 * info.num_layers * info.num_kv_heads * info.head_dim * static_cast<int64_t>(dtype_size(options.backend.compute_dtype));
   const int64_t block_bytes = block_size * token_bytes;
-  const int64_t context_blocks = (options.engine.max_model_len + block_size - 1) / block_size;
+  const int64_t context_blocks =
+      (options.engine.max_model_len + block_size - 1) / block_size + (info.num_cross_rows + block_size - 1) / block_size;
   const int64_t wanted_blocks = context_blocks * options.engine.max_num_seqs;
   const auto limit_bytes = static_cast<int64_t>(options.kv_cache_bytes.value_or(memory_limit_bytes() / 4));
   const int64_t limit_blocks = limit_bytes / block_bytes;

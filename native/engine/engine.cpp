@@ -26,7 +26,7 @@ struct Abort {
 struct Engine::Impl {
   Impl(std::unique_ptr<Backend> backend, std::unique_ptr<Model> model, const EngineOptions& engine_options,
        EventSink event_sink)
-      : options((check_options(engine_options), engine_options)),
+      : options(fit_options(engine_options, model->info())),
         sink(std::move(event_sink)),
         runner(std::move(backend), std::move(model), options),
         state(options),

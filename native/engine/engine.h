@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "engine/decoding_rules.h"
 #include "models/model.h"
 
 namespace sensorium {
@@ -29,9 +30,12 @@ struct SamplingParams {
   std::vector<int32_t> stop_token_ids;  ///< besides the model's eos ids
   std::optional<int32_t> num_logprobs;  ///< absent: none; n: the chosen token's and the n best
   int32_t n = 1;                        ///< independent continuations that share the prompt's blocks
+  std::vector<int32_t> allowed_ids;     ///< only these are chosen; log-probabilities stay those of all tokens. Empty: any
+  DecodingRules rules;
 };
 
-/// A checked request. The prompt is already expanded: each placeholder token stands once per encoder row.
+/// A checked request. The prompt is already expanded: each placeholder token stands once per encoder row. A request of an
+/// encoder-decoder model has one media item without runs, which the decoder attends to.
 struct EngineRequest {
   uint64_t id = 0;
   std::vector<int32_t> prompt_ids;

@@ -15,7 +15,7 @@ Choice choose(Sampler& sampler, const Sequence& sequence, int32_t index, std::sp
   Choice choice;
   choice.index = index;
   try {
-    SamplerInput input{params, sequence.history, {}, request.seed, index, step};
+    SamplerInput input{params, sequence.history, {}, request.seed, index, step, sequence.output_ids};
     if (step < params.min_tokens) input.banned_ids = request.stop_ids;
     choice.sampled = sampler.sample(logits, input);
   } catch (...) {

@@ -23,8 +23,8 @@ struct BlockMedia {
 
 /// Everything that a full block's keys and values depend on: what lies before it, its tokens, their positions and its media.
 struct BlockKey {
-  uint64_t parent_id = 0;  ///< identity of the block before; 0: none
-  std::string cache_salt;  ///< of the first block of a chain; its successors inherit it through parent_id
+  uint64_t parent_id = 0;        ///< identity of the block before; 0: none
+  std::string cache_salt;        ///< of the first block of a chain; its successors inherit it through parent_id
   bool is_long_context = false;  ///< see ModelInfo::short_context
   std::vector<int32_t> token_ids;
   /// Bits of each token's (temporal, height, width). Media outside the block, behind it too, can move them.

@@ -37,15 +37,18 @@ void check_sampling(const SamplingParams& params, int64_t vocab_size) {
   if (params.num_logprobs && (*params.num_logprobs < 0 || *params.num_logprobs > vocab_size)) {
     refuse("the number of logprobs must be in [0, " + std::to_string(vocab_size) + "]");
   }
+  for (const int32_t token_id : params.allowed_ids) {
+    if (token_id < 0 || token_id >= vocab_size) refuse("allowed_ids: " + outside_vocabulary(token_id, vocab_size));
+  }
   for (const auto& [token_id, bias] : params.logit_bias) {
     if (token_id < 0 || token_id >= vocab_size) refuse("logit_bias: " + outside_vocabulary(token_id, vocab_size));
     require(std::isfinite(bias), "the values of logit_bias must be finite");
   }
 }
 
-void check_length(size_t prompt_length, const EngineOptions& options) {
+void check_length(size_t prompt_length, const EngineOptions& options, int64_t num_cross_rows) {
   require(prompt_length > 0, "the prompt is empty");
-  const auto max_length = static_cast<size_t>(max_sequence_length(options));
+  const auto max_length = static_cast<size_t>(max_sequence_length(options, num_cross_rows));
   if (prompt_length < max_length) return;
   std::string message = "the prompt has " + std::to_string(prompt_length) + " tokens, media included; with at least one " +
                         "token to answer it must be shorter than ";
@@ -68,19 +71,25 @@ void check_token_ids(const EngineRequest& input, const std::vector<MediaRun>& ru
 }
 
 void check_media(const EngineRequest& input, const Model& model) {
+  const bool has_cross = model.info().num_cross_rows > 0;
+  if (has_cross && input.media.size() != 1) {
+    refuse("the model hears one sound at a time, not " + std::to_string(input.media.size()));
+  }
   for (size_t i = 0; i < input.media.size(); ++i) {
     const MediaItem& item = input.media[i];
     const std::string name = "media item " + std::to_string(i);
     if (item.media == nullptr) refuse(name + " has no processed media");
     if (item.key.empty()) refuse(name + " has no key");
-    if (item.runs.empty()) refuse(name + " has no placeholder tokens");
+    if (item.runs.empty() != has_cross) {
+      refuse(name + (has_cross ? " has placeholder tokens, which this model does not know" : " has no placeholder tokens"));
+    }
     int64_t rows = 0;
     try {
       rows = model.num_encoder_rows(*item.media);
     } catch (const Error& error) {
       throw Error(error.code(), name + ": " + error.what());
     }
-    if (rows != item.num_tokens()) {
+    if (!has_cross && rows != item.num_tokens()) {
       refuse(name + " has " + std::to_string(item.num_tokens()) + " placeholder tokens, but its encoder yields " +
              std::to_string(rows) + " rows");
     }
@@ -108,14 +117,25 @@ void check_options(const EngineOptions& options) {
   require(options.max_queued >= 1, "max_queued must be at least 1");
 }
 
-int32_t max_sequence_length(const EngineOptions& options) {
-  return static_cast<int32_t>(std::min<int64_t>(options.max_model_len, options.num_blocks * options.block_size));
+EngineOptions fit_options(EngineOptions options, const ModelInfo& info) {
+  check_options(options);
+  if (info.num_cross_rows == 0) return options;
+  options.enable_prefix_caching = false;
+  require(max_sequence_length(options, info.num_cross_rows) >= 2,
+          "num_blocks: the KV cache has no room for the model's encoder rows and an answer");
+  return options;
+}
+
+int32_t max_sequence_length(const EngineOptions& options, int64_t num_cross_rows) {
+  const int64_t num_cross_blocks = (num_cross_rows + options.block_size - 1) / options.block_size;
+  const int64_t num_slots = (options.num_blocks - num_cross_blocks) * options.block_size;
+  return static_cast<int32_t>(std::min<int64_t>(options.max_model_len, num_slots));
 }
 
 std::shared_ptr<Request> make_request(EngineRequest input, const Model& model, const EngineOptions& options,
                                       uint64_t fallback_seed) {
   const ModelInfo& info = model.info();
-  check_length(input.prompt_ids.size(), options);
+  check_length(input.prompt_ids.size(), options, info.num_cross_rows);
   check_sampling(input.sampling, info.vocab_size);
   const auto request = std::make_shared<Request>();
   request->runs = sorted_runs(input.media, static_cast<int32_t>(input.prompt_ids.size()));
@@ -123,14 +143,15 @@ std::shared_ptr<Request> make_request(EngineRequest input, const Model& model, c
   check_token_ids(input, request->runs, info.vocab_size);
   request->positions = model.positions(input.prompt_ids, input.media);
   for (MediaItem& item : input.media) {
-    item.key = encoder_key(item.key, item.num_tokens());
-    request->media_bytes.push_back(static_cast<size_t>(item.num_tokens()) * static_cast<size_t>(info.embedding_width) *
-                                   sizeof(float));
+    const int32_t num_rows = info.num_cross_rows > 0 ? static_cast<int32_t>(info.num_cross_rows) : item.num_tokens();
+    item.key = encoder_key(item.key, num_rows);
+    request->media_bytes.push_back(static_cast<size_t>(num_rows) * static_cast<size_t>(info.embedding_width) * sizeof(float));
   }
   request->media_origins.resize(input.media.size(), MediaOrigin::kUnknown);
   request->stop_ids = stop_ids_of(input.sampling, options);
   request->seed = input.sampling.seed.value_or(fallback_seed);
-  request->max_length = max_sequence_length(options);
+  request->max_length = max_sequence_length(options, info.num_cross_rows);
+  request->num_cross_rows = static_cast<int32_t>(info.num_cross_rows);
   request->short_context = info.short_context;
   request->unforked_indices.resize(static_cast<size_t>(input.sampling.n) - 1);
   std::iota(request->unforked_indices.begin(), request->unforked_indices.end(), 1);

@@ -36,11 +36,11 @@ bool has_penalty(const SamplingParams& params) {
 
 SampledToken Sampler::sample(std::span<const float> logits, const SamplerInput& input) {
   const SamplingParams& params = input.params;
-  const std::span<const float> seen = penalized(logits, input);
+  const std::span<const float> seen = ruled(penalized(logits, input), input);
   SampledToken result;
   double log_sum = 0;
   if (params.num_logprobs) log_sum = begin_logprob(seen, *params.num_logprobs, result.logprob.emplace());
-  const std::span<const float> allowed = without_banned(seen, input.banned_ids);
+  const std::span<const float> allowed = only_allowed(seen, input);
   if (params.temperature == 0.0F) {
     result.token_id = find_first(allowed, maximum_);
   } else {
@@ -53,7 +53,7 @@ SampledToken Sampler::sample(std::span<const float> logits, const SamplerInput& 
 
 std::vector<float> Sampler::distribution(std::span<const float> logits, const SamplerInput& input) {
   std::vector<float> probabilities(logits.size(), 0.0F);
-  const std::span<const float> allowed = without_banned(penalized(logits, input), input.banned_ids);
+  const std::span<const float> allowed = only_allowed(ruled(penalized(logits, input), input), input);
   if (input.params.temperature == 0.0F) {
     probabilities[static_cast<size_t>(find_first(allowed, maximum_))] = 1.0F;
   } else if (filter(allowed, input.params)) {
@@ -82,6 +82,26 @@ std::span<const float> Sampler::penalized(std::span<const float> logits, const S
   return result;
 }
 
+std::span<const float> Sampler::ruled(std::span<const float> logits, const SamplerInput& input) {
+  if (input.params.rules.empty()) return logits;
+  const std::span<float> changed = writable(logits);
+  apply_rules(input.params.rules, input.output_ids, changed);
+  find_choice(changed);
+  return changed;
+}
+
+std::span<const float> Sampler::only_allowed(std::span<const float> logits, const SamplerInput& input) {
+  const std::vector<int32_t>& ids = input.params.allowed_ids;
+  if (ids.empty()) return without_banned(logits, input.banned_ids);
+  candidates_.clear();
+  for (const int32_t id : ids) candidates_.push_back({id, logits[static_cast<size_t>(id)]});
+  const std::span<float> changed = writable(logits);
+  std::fill(changed.begin(), changed.end(), -std::numeric_limits<float>::infinity());
+  for (const Candidate& candidate : candidates_) changed[static_cast<size_t>(candidate.token_id)] = candidate.value;
+  find_choice(changed);
+  return without_banned(changed, input.banned_ids);
+}
+
 std::span<const float> Sampler::without_banned(std::span<const float> logits, std::span<const int32_t> banned_ids) {
   banned_.clear();
   if (banned_ids.empty()) return logits;
@@ -92,9 +112,15 @@ std::span<const float> Sampler::without_banned(std::span<const float> logits, st
     banned_.push_back({token_id, logit});
     logit = -std::numeric_limits<float>::infinity();
   }
-  maximum_ = find_maximum(changed).maximum;
-  if (!std::isfinite(maximum_)) throw Error(ErrorCode::kInvalidArgument, "the stop ids leave no token to choose from");
+  find_choice(changed);
   return changed;
+}
+
+void Sampler::find_choice(std::span<const float> logits) {
+  maximum_ = find_maximum(logits).maximum;
+  if (!std::isfinite(maximum_)) {
+    throw Error(ErrorCode::kInvalidArgument, "stop ids, allowed ids and decoding rules leave no token to choose from");
+  }
 }
 
 std::span<float> Sampler::writable(std::span<const float> logits) {

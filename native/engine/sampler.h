@@ -17,8 +17,9 @@ struct SamplerInput {
   const TokenHistory& history;               ///< read when has_penalty(params)
   std::span<const int32_t> banned_ids = {};  ///< distinct, never chosen (stop ids before min_tokens)
   uint64_t seed = 0;
-  int32_t index = 0;  ///< continuation
-  int64_t step = 0;   ///< tokens generated before
+  int32_t index = 0;                         ///< continuation
+  int64_t step = 0;                          ///< tokens generated before
+  std::span<const int32_t> output_ids = {};  ///< those tokens, where params.rules look at them
 };
 
 struct SampledToken {
@@ -29,13 +30,13 @@ struct SampledToken {
 /// True when the params read the token history.
 bool has_penalty(const SamplingParams& params);
 
-/// Chooses tokens. Order: logit bias, repetition penalty, frequency and presence penalty; then bans, temperature, top_k,
-/// top_p, min_p. Logprobs are those of the penalized logits. A choice depends on nothing but the logits and the input.
-/// Keeps scratch memory; one thread at a time.
+/// Chooses tokens. Order: logit bias, repetition penalty, frequency and presence penalty, decoding rules; then bans,
+/// temperature, top_k, top_p, min_p. Logprobs are those of the penalized logits that the rules leave. A choice depends on
+/// nothing but the logits and the input. Keeps scratch memory; one thread at a time.
 class Sampler {
  public:
   /// `logits` [vocab_size]. Throws kInternal when a logit is not finite, kInvalidArgument when bias and penalties make one so
-  /// or bans leave no token to choose from.
+  /// or rules and bans leave no token to choose from.
   SampledToken sample(std::span<const float> logits, const SamplerInput& input);
   /// The probabilities that sample() draws from, [vocab_size]; greedy: 1 at the chosen token.
   std::vector<float> distribution(std::span<const float> logits, const SamplerInput& input);
@@ -43,7 +44,11 @@ class Sampler {
  private:
   /// Each yields what it is given, or scratch_ with the changed logits, and sets maximum_.
   std::span<const float> penalized(std::span<const float> logits, const SamplerInput& input);
+  std::span<const float> ruled(std::span<const float> logits, const SamplerInput& input);
+  std::span<const float> only_allowed(std::span<const float> logits, const SamplerInput& input);
   std::span<const float> without_banned(std::span<const float> logits, std::span<const int32_t> banned_ids);
+  /// Sets maximum_; throws kInvalidArgument where no token is left.
+  void find_choice(std::span<const float> logits);
   std::span<float> writable(std::span<const float> logits);
   /// Logarithm of the sum of exp(logit); also the best tokens.
   double begin_logprob(std::span<const float> logits, int32_t num_logprobs, TokenLogprob& logprob);

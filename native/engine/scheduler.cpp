@@ -106,11 +106,14 @@ bool Scheduler::has_room_for(const Sequence& sequence, const std::vector<PrefixC
   for (const SequencePtr& running : running_) {
     num_free -= num_blocks_for(running->num_tokens()) - static_cast<int64_t>(running->block_table.size()) + 1;
   }
-  return num_free >= num_blocks_for(sequence.num_tokens()) - static_cast<int64_t>(prefix.size());
+  const int64_t num_needed = num_blocks_for(sequence.num_tokens()) + num_blocks_for(sequence.request->num_cross_rows);
+  return num_free >= num_needed - static_cast<int64_t>(prefix.size());
 }
 
 int32_t Scheduler::claim_media(Sequence& sequence, int32_t num_tokens, Schedule& schedule, Budget& budget) {
   const int32_t begin = sequence.num_computed_tokens;
+  const bool needs_cross = sequence.request->num_cross_rows > 0 && begin == 0;
+  if (needs_cross && !claim_item(sequence, 0, schedule, budget)) return 0;
   for (const MediaRun& run : overlapping_runs(*sequence.request, begin, begin + num_tokens)) {
     if (!claim_item(sequence, run.item, schedule, budget)) return std::max(0, run.offset - begin);
   }
@@ -125,7 +128,7 @@ bool Scheduler::claim_item(Sequence& sequence, int32_t item, Schedule& schedule,
   const bool is_hit = encoded_.acquire(media.key);
   if (!is_hit) {
     const size_t size_bytes = request.media_bytes[static_cast<size_t>(item)];
-    const int32_t num_rows = media.num_tokens();
+    const int32_t num_rows = request.num_media_rows(item);
     if (budget.has_encoder_job && num_rows > budget.num_encoder_rows) return false;
     if (budget.has_prefill && !encoded_.has_room(size_bytes)) return false;
     encoded_.reserve(media.key, size_bytes);
@@ -144,10 +147,14 @@ bool Scheduler::claim_item(Sequence& sequence, int32_t item, Schedule& schedule,
 }
 
 bool Scheduler::claim_blocks(Sequence& sequence, int32_t num_tokens, Schedule& schedule, Budget& budget) {
-  const auto num_blocks = static_cast<size_t>(num_blocks_for(sequence.num_computed_tokens + num_tokens));
-  while (sequence.block_table.size() < num_blocks) {
+  return grow(sequence.cross_block_table, num_blocks_for(sequence.request->num_cross_rows), sequence, schedule, budget) &&
+         grow(sequence.block_table, num_blocks_for(sequence.num_computed_tokens + num_tokens), sequence, schedule, budget);
+}
+
+bool Scheduler::grow(std::vector<int32_t>& table, int64_t num_blocks, Sequence& sequence, Schedule& schedule, Budget& budget) {
+  while (std::ssize(table) < num_blocks) {
     if (const auto block = blocks_.allocate()) {
-      sequence.block_table.push_back(*block);
+      table.push_back(*block);
       continue;
     }
     const bool is_last = running_.back().get() == &sequence;
@@ -182,8 +189,9 @@ void Scheduler::advance(Sequence& sequence, int32_t num_tokens) {
   if (options_.enable_prefix_caching) register_blocks(sequence);
   std::erase_if(sequence.held_media, [&](int32_t item) {
     const MediaItem& media = sequence.request->input.media[static_cast<size_t>(item)];
-    const TokenRun& last = media.runs.back();
-    if (last.offset + last.count > sequence.num_computed_tokens) return false;
+    // Cross-attention reads an item's rows with the first tokens, placeholders read theirs up to the last one.
+    const int32_t last_needed = media.runs.empty() ? 1 : media.runs.back().offset + media.runs.back().count;
+    if (last_needed > sequence.num_computed_tokens) return false;
     encoded_.release(media.key);
     return true;
   });
@@ -219,6 +227,8 @@ std::optional<BlockCopy> Scheduler::fork(const Sequence& parent, SequencePtr chi
     child->block_table.push_back(parent.block_table[i]);
   }
   if (own_block) child->block_table.push_back(*own_block);
+  for (const int32_t block : parent.cross_block_table) blocks_.acquire(block);
+  child->cross_block_table = parent.cross_block_table;
   child->num_computed_tokens = length;
   child->num_registered_blocks = parent.num_registered_blocks;
   child->last_registered_id = parent.last_registered_id;
@@ -242,6 +252,8 @@ void Scheduler::release(Sequence& sequence) {
   // Last block first: the end of a prefix is the first to be evicted.
   for (auto block = sequence.block_table.rbegin(); block != sequence.block_table.rend(); ++block) blocks_.release(*block);
   sequence.block_table.clear();
+  for (const int32_t block : sequence.cross_block_table) blocks_.release(block);
+  sequence.cross_block_table.clear();
   for (const int32_t item : sequence.held_media) {
     encoded_.release(sequence.request->input.media[static_cast<size_t>(item)].key);
   }

@@ -94,6 +94,8 @@ class Scheduler {
   /// Number of tokens, at most `num_tokens`, whose encoder rows are there or could be reserved.
   int32_t claim_media(Sequence& sequence, int32_t num_tokens, Schedule& schedule, Budget& budget);
   bool claim_item(Sequence& sequence, int32_t item, Schedule& schedule, Budget& budget);
+  /// Grows a block table, preempting others where blocks have run out; false when the sequence itself had to go.
+  bool grow(std::vector<int32_t>& table, int64_t num_blocks, Sequence& sequence, Schedule& schedule, Budget& budget);
   void count_admission(const Sequence& sequence);
   bool claim_blocks(Sequence& sequence, int32_t num_tokens, Schedule& schedule, Budget& budget);
   void push(const SequencePtr& sequence, int32_t num_tokens, Schedule& schedule, Budget& budget);

@@ -39,7 +39,8 @@ struct Request {
   std::vector<size_t> media_bytes;  ///< [num_media] of each item's encoder rows
   std::vector<int32_t> stop_ids;    ///< sorted: the model's eos ids, unless ignored, and the request's own
   uint64_t seed = 0;
-  int32_t max_length = 0;  ///< tokens of prompt and answer that have room
+  int32_t max_length = 0;      ///< tokens of prompt and answer that have room
+  int32_t num_cross_rows = 0;  ///< encoder rows of media[0], which the decoder attends to; 0: no cross-attention
   /// Sequences of more tokens than this have other keys than shorter ones; absent: all have the same.
   std::optional<int64_t> short_context;
   /// Continuations that wait for the prompt: all but the one that computes it.
@@ -53,6 +54,10 @@ struct Request {
 
   int32_t prompt_length() const { return static_cast<int32_t>(input.prompt_ids.size()); }
   int32_t num_cached_media() const;
+  /// Encoder rows of an item.
+  int32_t num_media_rows(int32_t item) const {
+    return num_cross_rows > 0 ? num_cross_rows : input.media[static_cast<size_t>(item)].num_tokens();
+  }
 };
 
 /// One continuation of a request. Only the scheduler changes its blocks and held media.
@@ -65,9 +70,10 @@ struct Sequence {
 
   int32_t num_computed_tokens = 0;  ///< tokens whose keys and values are in block_table
   std::vector<int32_t> block_table;
-  int32_t num_registered_blocks = 0;  ///< leading blocks known to the prefix cache
-  uint64_t last_registered_id = 0;    ///< prefix cache identity of the last of them
-  std::vector<int32_t> held_media;    ///< items whose encoder rows are pinned
+  std::vector<int32_t> cross_block_table;  ///< keys and values of encoder rows; stored with the first computed tokens
+  int32_t num_registered_blocks = 0;       ///< leading blocks known to the prefix cache
+  uint64_t last_registered_id = 0;         ///< prefix cache identity of the last of them
+  std::vector<int32_t> held_media;         ///< items whose encoder rows are pinned
   bool is_running = false;
 
   int32_t num_tokens() const { return request->prompt_length() + static_cast<int32_t>(output_ids.size()); }

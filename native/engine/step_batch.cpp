@@ -9,6 +9,7 @@ StepBatch::StepBatch(std::span<const ScheduledSequence> scheduled, const Encoder
     : scheduled_(scheduled) {
   for (const ScheduledSequence& entry : scheduled) {
     add_overlays(entry, static_cast<int32_t>(token_ids_.size()), encoded);
+    if (info.num_cross_rows > 0) add_cross(*entry.sequence, encoded);
     add(entry, block_size, info.vocab_size);
   }
 }
@@ -32,6 +33,16 @@ void StepBatch::add(const ScheduledSequence& scheduled, int32_t block_size, int6
   if (scheduled.is_sampled) output_rows_.push_back(static_cast<int32_t>(token_ids_.size()) - 1);
 }
 
+/// The first tokens of a sequence bring the encoder rows with them.
+void StepBatch::add_cross(const Sequence& sequence, const EncoderCache& encoded) {
+  CrossSource source{sequence.cross_block_table, sequence.request->num_cross_rows, {}};
+  if (sequence.num_computed_tokens == 0) {
+    const Tensor& rows = encoded.rows(sequence.request->input.media.front().key);
+    source.rows = ConstMatrix(rows.data(), rows.shape()[0], rows.shape()[1]);
+  }
+  cross_.push_back(source);
+}
+
 void StepBatch::add_overlays(const ScheduledSequence& scheduled, int32_t query_begin, const EncoderCache& encoded) {
   const Sequence& sequence = *scheduled.sequence;
   const int32_t begin = sequence.num_computed_tokens;
@@ -46,8 +57,8 @@ void StepBatch::add_overlays(const ScheduledSequence& scheduled, int32_t query_b
 }
 
 ForwardBatch StepBatch::view() const {
-  return {token_ids_, positions_t_, positions_h_, positions_w_, slots_, sequences_, overlays_, output_rows_,
-          context_lengths_};
+  return {token_ids_, positions_t_, positions_h_, positions_w_,     slots_,
+          sequences_, overlays_,    output_rows_, context_lengths_, cross_};
 }
 
 std::vector<std::span<const ScheduledSequence>> slice_by_sampled(std::span<const ScheduledSequence> scheduled,

@@ -21,6 +21,7 @@ class StepBatch {
 
  private:
   void add(const ScheduledSequence& scheduled, int32_t block_size, int64_t vocab_size);
+  void add_cross(const Sequence& sequence, const EncoderCache& encoded);
   void add_overlays(const ScheduledSequence& scheduled, int32_t query_begin, const EncoderCache& encoded);
 
   std::span<const ScheduledSequence> scheduled_;
@@ -28,6 +29,7 @@ class StepBatch {
   std::vector<float> positions_t_, positions_h_, positions_w_;
   std::vector<PagedSequence> sequences_;
   std::vector<EmbeddingOverlay> overlays_;
+  std::vector<CrossSource> cross_;
 };
 
 /// Cuts a step into pieces with at most `max_sampled` sampled sequences each, so that the buffer of logits is bounded.

@@ -19,8 +19,10 @@ void DecoderLayer::attend(Backend& backend, Arena& arena, const AttentionStep& s
     parts_.qk_norm->q.forward_heads(backend, qkv.columns(0, q_cols), num_heads);
     parts_.qk_norm->k.forward_heads(backend, qkv.columns(q_cols, kv_cols), num_kv_heads);
   }
-  ops::rope(backend, qkv.columns(0, q_cols + kv_cols), num_heads + num_kv_heads, head_dim, step.cos,
-            step.sin);  // q and k at once
+  if (step.cos.data != nullptr) {
+    ops::rope(backend, qkv.columns(0, q_cols + kv_cols), num_heads + num_kv_heads, head_dim, step.cos,
+              step.sin);  // q and k at once
+  }
   ops::write_kv(backend, step.cache, parts_.index, qkv.columns(q_cols, kv_cols), qkv.columns(q_cols + kv_cols, kv_cols),
                 step.slots);
   const Matrix attended = arena.matrix(hidden.rows, q_cols);

@@ -15,7 +15,7 @@ namespace sensorium {
 /// What the attention of all layers needs in one step.
 struct AttentionStep {
   KvCache& cache;
-  ConstMatrix cos, sin;  ///< [rows, rotary_dim / 2]
+  ConstMatrix cos, sin;  ///< [rows, rotary_dim / 2]; data == nullptr: nothing is rotated
   std::span<const int32_t> slots;
   std::span<const PagedSequence> sequences;
 };

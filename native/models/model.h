@@ -31,6 +31,14 @@ struct EmbeddingOverlay {
   ConstMatrix rows;
 };
 
+/// What a sequence of an encoder-decoder model attends to: keys and values of encoder rows, in blocks of the cache.
+struct CrossSource {
+  std::span<const int32_t> block_table;  ///< ceil(num_rows / block_size) or more
+  int32_t num_rows = 0;
+  /// [num_rows, embedding_width] encoder rows whose keys and values this step stores; data == nullptr: they are stored.
+  ConstMatrix rows;
+};
+
 /// One step's tokens of all its sequences, flattened.
 struct ForwardBatch {
   std::span<const int32_t> token_ids;                            ///< [num_tokens]
@@ -41,6 +49,7 @@ struct ForwardBatch {
   std::span<const int32_t> output_rows;  ///< flattened rows whose logits (or hidden states) are wanted
   /// [sequences] tokens that each sequence has, computed or not: RoPE may depend on it. Empty: each one's kv_length.
   std::span<const int32_t> context_lengths = {};
+  std::span<const CrossSource> cross = {};  ///< [sequences] of an encoder-decoder model, else empty
 };
 
 struct ModelInfo {
@@ -53,6 +62,8 @@ struct ModelInfo {
   int64_t num_kv_heads = 0;
   int64_t head_dim = 0;
   int64_t max_position_embeddings = 0;
+  /// Encoder-decoder models: rows of the one encoder item that each request has. 0: there is no cross-attention.
+  int64_t num_cross_rows = 0;
   /// Sequences of more tokens turn with other RoPE frequencies: keys cached at this length or less do not serve them.
   std::optional<int64_t> short_context;
   int64_t num_parameters = 0;

@@ -21,6 +21,7 @@ struct Prompt {
     std::vector<float> values;  ///< [run.count, width]
   };
   std::vector<Rows> media_rows;
+  std::vector<float> cross_rows;  ///< [num_cross_rows, width] of an encoder-decoder model
 };
 
 /// One sequence's state in the cache. Blocks lie in descending order, so that no kernel can lean on their order.
@@ -29,19 +30,22 @@ struct Sequence {
   std::vector<int32_t> ids;  ///< prompt and what was decoded
   int32_t num_done = 0;      ///< tokens in the cache
   std::vector<int32_t> block_table;
+  std::vector<int32_t> cross_block_table;
 };
 
 class Driver {
  public:
   Driver(Model& model, Backend& backend, int64_t max_tokens, int32_t num_sequences = 1)
       : model_(model),
-        blocks_per_sequence_(static_cast<int32_t>((max_tokens + kBlockSize - 1) / kBlockSize)),
+        num_cross_blocks_(num_blocks(model.info().num_cross_rows)),
+        blocks_per_sequence_(num_blocks(max_tokens) + num_cross_blocks_),
         cache_(model.create_kv_cache(backend, int64_t{blocks_per_sequence_} * num_sequences, kBlockSize)) {}
 
   Sequence start(const Prompt& prompt) {
-    Sequence sequence{&prompt, prompt.ids, 0, {}};
+    Sequence sequence{&prompt, prompt.ids, 0, {}, {}};
     const int32_t first = blocks_per_sequence_ * num_started_++;
-    for (int32_t i = blocks_per_sequence_ - 1; i >= 0; --i) sequence.block_table.push_back(first + i);
+    for (int32_t i = blocks_per_sequence_ - 1; i >= num_cross_blocks_; --i) sequence.block_table.push_back(first + i);
+    for (int32_t i = num_cross_blocks_ - 1; i >= 0; --i) sequence.cross_block_table.push_back(first + i);
     return sequence;
   }
 
@@ -53,8 +57,10 @@ class Driver {
     const auto num_rows = static_cast<int64_t>(built.output_rows.size());
     std::vector<float> output(static_cast<size_t>(num_rows * width));
     const Matrix matrix(output.data(), num_rows, width);
-    const ForwardBatch batch{built.ids,   built.t,         built.h,        built.w,
-                             built.slots, built.sequences, built.overlays, built.output_rows, built.context_lengths};
+    const ForwardBatch batch{built.ids,      built.t,           built.h,
+                             built.w,        built.slots,       built.sequences,
+                             built.overlays, built.output_rows, built.context_lengths,
+                             built.cross};
     if (wants_hidden) {
       model_.forward_hidden(batch, *cache_, arena_, matrix);
     } else {
@@ -90,6 +96,7 @@ class Driver {
     std::vector<float> t, h, w;
     std::vector<PagedSequence> sequences;
     std::vector<EmbeddingOverlay> overlays;
+    std::vector<CrossSource> cross;
   };
 
   Step build(std::span<Sequence* const> sequences, std::span<const int32_t> counts, bool wants_all_rows) const {
@@ -102,9 +109,20 @@ class Driver {
       step.context_lengths.push_back(static_cast<int32_t>(sequence.ids.size()));
       step.sequences.push_back({row_begin, counts[s], end, sequence.block_table});
       push_overlays(*sequence.prompt, begin, end, row_begin, step);
+      if (num_cross_blocks_ > 0) step.cross.push_back(cross_of(sequence));
       for (int32_t i = wants_all_rows ? 0 : counts[s] - 1; i < counts[s]; ++i) step.output_rows.push_back(row_begin + i);
     }
     return step;
+  }
+
+  static int32_t num_blocks(int64_t num_rows) { return static_cast<int32_t>((num_rows + kBlockSize - 1) / kBlockSize); }
+
+  CrossSource cross_of(const Sequence& sequence) const {
+    CrossSource source{sequence.cross_block_table, static_cast<int32_t>(model_.info().num_cross_rows), {}};
+    if (sequence.num_done == 0) {
+      source.rows = ConstMatrix(sequence.prompt->cross_rows.data(), source.num_rows, model_.info().embedding_width);
+    }
+    return source;
   }
 
   static void push_token(const Sequence& sequence, int32_t index, Step& step) {
@@ -131,6 +149,7 @@ class Driver {
   }
 
   Model& model_;
+  int32_t num_cross_blocks_;
   int32_t blocks_per_sequence_;
   int32_t num_started_ = 0;
   std::unique_ptr<KvCache> cache_;

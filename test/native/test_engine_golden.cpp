@@ -16,7 +16,7 @@ EngineOptions golden_options(int32_t max_num_batched_tokens) {
   EngineOptions options;
   options.max_num_seqs = 16;
   options.max_num_batched_tokens = max_num_batched_tokens;
-  options.max_model_len = 512;
+  options.max_model_len = 1024;
   options.num_blocks = 600;
   return options;
 }
@@ -105,6 +105,8 @@ TEST(qwen2_answers_like_the_reference) { check_family("qwen2"); }
 TEST(qwen2_vl_answers_like_the_reference) { check_family("qwen2_vl"); }
 TEST(qwen2_5_vl_answers_like_the_reference) { check_family("qwen2_5_vl"); }
 TEST(qwen2_5_omni_answers_like_the_reference) { check_family("qwen2_5_omni"); }
+TEST(qwen2_audio_answers_like_the_reference) { check_family("qwen2_audio"); }
+TEST(ultravox_answers_like_the_reference) { check_family("ultravox"); }
 
 TEST(sixteen_in_parallel_are_bit_identical_to_one_by_one) {
   const std::vector<EngineRequest> requests = sixteen_requests();
