@@ -17,6 +17,8 @@ const std::vector<ModelFamily>& families() {
       {"qwen3_moe", {"Qwen3MoeForCausalLM"}, {"qwen3_moe"}, load_qwen3_moe},
       {"qwen2_vl", {"Qwen2VLForConditionalGeneration"}, {"qwen2_vl"}, load_qwen2_vl},
       {"qwen2_5_vl", {"Qwen2_5_VLForConditionalGeneration"}, {"qwen2_5_vl"}, load_qwen2_5_vl},
+      {"qwen3_vl", {"Qwen3VLForConditionalGeneration"}, {"qwen3_vl"}, load_qwen3_vl},
+      {"qwen3_vl_moe", {"Qwen3VLMoeForConditionalGeneration"}, {"qwen3_vl_moe"}, load_qwen3_vl_moe},
       {"qwen2_5_omni",
        {"Qwen2_5OmniModel", "Qwen2_5OmniForConditionalGeneration", "Qwen2_5OmniThinkerForConditionalGeneration"},
        {"qwen2_5_omni", "qwen2_5_omni_thinker"},

@@ -72,6 +72,21 @@ inline sensorium::Tensor to_tensor(const float* values, sensorium::Shape shape) 
   return sensorium::Tensor::from({values, sensorium::DType::kFloat32, std::move(shape)});
 }
 
+/// An item's encoder rows: what replaces the embeddings, then each deepstack level; columns that the reference has none for are
+/// 0.
+inline std::vector<float> encoder_rows(const Tensors& tensors, const std::string& name, size_t width) {
+  const std::vector<int64_t> shape = tensors.shape(name);
+  const auto num_rows = static_cast<size_t>(shape[0]), hidden = static_cast<size_t>(shape[1]);
+  std::vector<float> rows(num_rows * width);
+  for (size_t level = 0; level < width / hidden; ++level) {
+    const std::string part = level == 0 ? name : name + ".deepstack." + std::to_string(level - 1);
+    if (!tensors.has(part)) continue;
+    const std::vector<float> values = tensors.get<float>(part);
+    for (size_t i = 0; i < values.size(); ++i) rows[i / hidden * width + level * hidden + i % hidden] = values[i];
+  }
+  return rows;
+}
+
 /// Builds the items of a case from the placeholder runs of its prompt and its grids.
 class ItemBuilder {
  public:
@@ -89,7 +104,7 @@ class ItemBuilder {
     if (case_.expected.get_bool("use_audio_in_video", false)) return interleaved(videos, audios);
     std::vector<CaseItem> items;
     for (size_t i = 0; i < images.size(); ++i) items.push_back(vision("image", i, {images[i]}));
-    for (size_t i = 0; i < videos.size(); ++i) items.push_back(vision("video", i, {videos[i]}));
+    for (size_t i = 0, next = 0; next < videos.size(); ++i) items.push_back(vision("video", i, runs_of_video(i, videos, next)));
     for (size_t i = 0; i < audios.size(); ++i) items.push_back(audio(i, {audios[i]}));
     std::sort(items.begin(), items.end(),
               [](const CaseItem& a, const CaseItem& b) { return a.item.runs.front().offset < b.item.runs.front().offset; });
@@ -142,12 +157,21 @@ class ItemBuilder {
       const int64_t cols = case_.tensors.shape(pixels)[1], rows = int64_t{media->grid_t} * media->grid_h * media->grid_w;
       media->features = to_tensor(values.data() + first_row * cols, {rows, cols});
     } else {
-      media->patches = patches_of(picture_files(is_video, index), *media);
+      media->patches = patches_of(picture_files(is_video, index), *media, patch_options(case_.tensors.shape(pixels)[1]));
       item.has_features = !media->patches.empty();
     }
     item.item = {kind + std::to_string(index), media, std::move(runs), false};
     item.embeds_name = kind + "_embeds." + std::to_string(index);
     return item;
+  }
+
+  /// The runs from `next` on that hold the tokens of a video: one, or one a temporal patch where timestamps stand between them.
+  std::vector<sensorium::TokenRun> runs_of_video(size_t index, const std::vector<sensorium::TokenRun>& all,
+                                                 size_t& next) const {
+    const int64_t num_tokens = case_.expected.find("videos")->as_array()[index].get_int("tokens", 0);
+    std::vector<sensorium::TokenRun> runs;
+    for (int64_t count = 0; count < num_tokens && next < all.size(); count += all[next++].count) runs.push_back(all[next]);
+    return runs;
   }
 
   /// Names of the item's pictures: the k-th image of the request, or the frames of the k-th video.
@@ -174,8 +198,18 @@ class ItemBuilder {
     return result;
   }
 
+  /// Those of Qwen2-VL, or of Qwen3-VL where the patches have its size.
+  static sensorium::PatchOptions patch_options(int64_t patch_dim) {
+    sensorium::PatchOptions options;
+    if (patch_dim != 3 * 2 * 16 * 16) return options;
+    options.patch_size = 16;
+    for (int channel = 0; channel < 3; ++channel) options.mean[channel] = options.std[channel] = 0.5F;
+    return options;
+  }
+
   /// Patches of the pictures at the size of the grid; empty where a picture is none that read_png() reads.
-  sensorium::Patches patches_of(const std::vector<std::string>& files, const sensorium::ProcessedMedia& media) const {
+  sensorium::Patches patches_of(const std::vector<std::string>& files, const sensorium::ProcessedMedia& media,
+                                const sensorium::PatchOptions& options) const {
     std::vector<RgbPicture> pictures;
     for (const std::string& file : files) {
       std::optional<RgbPicture> picture = read_png(case_.folder / file.substr(file.find(':') + 1));
@@ -184,7 +218,6 @@ class ItemBuilder {
     }
     std::vector<sensorium::RgbView> views;
     for (const RgbPicture& picture : pictures) views.push_back({picture.pixels.data(), picture.width, picture.height});
-    const sensorium::PatchOptions options;
     const sensorium::ImageSize size{media.grid_h * options.patch_size, media.grid_w * options.patch_size};
     return sensorium::patchify(views, size, options, media.modality).patches;
   }

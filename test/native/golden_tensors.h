@@ -38,6 +38,12 @@ class Tensors {
     for (const auto& size : entry(name).find("shape")->as_array()) shape.push_back(size.as_int());
     return shape;
   }
+  /// Integers or floats as floats.
+  std::vector<float> numbers(const std::string& name) const {
+    if (entry(name).find("dtype")->as_string() == "F32") return get<float>(name);
+    const std::vector<int32_t> integers = get<int32_t>(name);
+    return {integers.begin(), integers.end()};
+  }
   template <typename T>
   std::vector<T> get(const std::string& name) const {
     const auto& offsets = entry(name).find("data_offsets")->as_array();

@@ -73,19 +73,19 @@ std::vector<float> rows_of(const std::vector<float>& matrix, const std::vector<i
   return result;
 }
 
-/// The reference keeps positions as [length] or [3, length], whole numbers.
+/// The reference keeps positions as [length] or [3, length].
 void check_positions(const golden::Case& golden, const PromptPositions& positions) {
-  const std::vector<int32_t> expected = golden.tensors.get<int32_t>("position_ids");
-  const std::vector<int32_t> decoded = golden.tensors.get<int32_t>("decode_position_ids");
+  const std::vector<float> expected = golden.tensors.numbers("position_ids");
+  const std::vector<float> decoded = golden.tensors.numbers("decode_position_ids");
   const size_t length = golden.prompt_ids.size(), num_decoded = golden.generated_ids.size() - 1;
   const std::vector<float>* axes[] = {&positions.t, &positions.h, &positions.w};
   CHECK_EQ(expected.size() % length, size_t{0});
   for (size_t i = 0; i < expected.size(); ++i) {
-    if ((*axes[i / length])[i % length] == static_cast<float>(expected[i])) continue;
+    if ((*axes[i / length])[i % length] == expected[i]) continue;
     return check::fail(__FILE__, __LINE__, golden.name + ": position " + std::to_string(i));
   }
   for (size_t i = 0; i < decoded.size(); ++i) {
-    CHECK_EQ(static_cast<float>(length + i % num_decoded) + positions.delta, static_cast<float>(decoded[i]));
+    CHECK_EQ(static_cast<float>(length + i % num_decoded) + positions.delta, decoded[i]);
   }
 }
 
@@ -118,8 +118,8 @@ class CaseRunner {
 
   /// Encodes the item and compares; where its input is not known, the reference's encoder rows go on.
   void add_media(const golden::CaseItem& item) {
-    std::vector<float> rows = golden_.tensors.get<float>(item.embeds_name);
     const auto width = static_cast<size_t>(model_.info().embedding_width);
+    std::vector<float> rows = golden::encoder_rows(golden_.tensors, item.embeds_name, width);
     if (item.has_features) {
       const Tensor encoded = model_.encode(*item.item.media, arena_);
       CHECK_EQ(model_.num_encoder_rows(*item.item.media), static_cast<int64_t>(rows.size() / width));
@@ -304,3 +304,5 @@ TEST(qwen3) { run_family("qwen3"); }
 TEST(qwen3_moe) { run_family("qwen3_moe"); }
 TEST(qwen2_audio) { run_family("qwen2_audio"); }
 TEST(ultravox) { run_family("ultravox"); }
+TEST(qwen3_vl) { run_family("qwen3_vl"); }
+TEST(qwen3_vl_moe) { run_family("qwen3_vl_moe"); }

@@ -56,12 +56,14 @@ void read_biases(const ConfigSection& section, TextConfig& config) {
 }
 
 void read_sections(const ConfigSection& rope, RotaryConfig& rotary) {
-  const std::vector<int64_t> sizes = rope.integers({"mrope_section"}, {}, kMaxWidth);
-  if (sizes.empty()) return;
+  std::vector<int64_t> sizes = rope.integers({"mrope_section"}, {}, kMaxWidth);
+  if (sizes.empty() && !rotary.sections) return;
+  if (sizes.empty()) sizes.assign(rotary.sections->sizes.begin(), rotary.sections->sizes.end());
+  const bool is_interleaved = rotary.sections && rotary.sections->is_interleaved;
   if (sizes.size() != 3 || sizes[0] + sizes[1] + sizes[2] != rotary.rotary_dim / 2) {
     rope.fail("mrope_section", "expected three sizes whose sum is half of the head dimension");
   }
-  rotary.sections = ops::MropeSections{{sizes[0], sizes[1], sizes[2]}, rope.flag({"mrope_interleaved"}, false)};
+  rotary.sections = ops::MropeSections{{sizes[0], sizes[1], sizes[2]}, rope.flag({"mrope_interleaved"}, is_interleaved)};
 }
 
 void read_yarn(const ConfigSection& rope, RotaryConfig& rotary) {

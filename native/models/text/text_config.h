@@ -33,7 +33,7 @@ struct TextConfig {
   int64_t first_sliding_layer = 28;       ///< class default of max_window_layers
   std::vector<int64_t> layer_windows;     ///< [num_layers], filled by read_text_config()
   bool is_tied = false;                   ///< the head is the embedding table; also when the checkpoint has no head
-  RotaryConfig rotary;                    ///< theta; the rest is filled by read_text_config()
+  RotaryConfig rotary;                    ///< theta and sections; the rest is filled by read_text_config()
 };
 
 /// Columns of an encoder row: what replaces the embedding, then the deepstack vectors.
