@@ -125,7 +125,7 @@ export class RequestPipeline {
   };
 
   private async expand(rendered: RenderedPrompt, options: MediaOptions & PrepareOptions): Promise<Prepared> {
-    const { processor, resolver, engine } = this.parts;
+    const { processor, resolver, engine, tokenizer } = this.parts;
     const { maxModelLen } = engine.info;
     // Media only add tokens: a prompt that is too long already needs no download.
     if (rendered.tokenIds.length > maxModelLen - 1)
@@ -137,6 +137,6 @@ export class RequestPipeline {
       rendered.media.length === 0
         ? []
         : await resolver.resolve(rendered.media, { mediaIoKwargs, mmProcessorKwargs }, context);
-    return { prompt: processor.expand(rendered.tokenIds, items), timings };
+    return { prompt: processor.expand(rendered.tokenIds, items, tokenizer), timings };
   }
 }

@@ -3,6 +3,8 @@ import type { NativeAddon } from '../native/addon.js';
 import { objectAt, readCheckpointFiles, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
 import { createQwen25OmniProcessor } from './qwen2-5-omni.js';
 import { createQwen2VlProcessor } from './qwen2-vl.js';
+import { createQwen3OmniProcessor } from './qwen3-omni.js';
+import { createQwen3VlProcessor } from './qwen3-vl.js';
 import { createTextOnlyProcessor } from './text-only.js';
 import type { Processor } from './types.js';
 
@@ -43,6 +45,36 @@ const FAMILIES: readonly Family[] = [
     ],
     modelTypes: ['qwen2_5_omni', 'qwen2_5_omni_thinker'],
     create: createQwen25OmniProcessor,
+  },
+  {
+    name: 'qwen3',
+    architectures: ['Qwen3ForCausalLM'],
+    modelTypes: ['qwen3'],
+    create: createTextOnlyProcessor,
+  },
+  {
+    name: 'qwen3_moe',
+    architectures: ['Qwen3MoeForCausalLM'],
+    modelTypes: ['qwen3_moe'],
+    create: createTextOnlyProcessor,
+  },
+  {
+    name: 'qwen3_vl',
+    architectures: ['Qwen3VLForConditionalGeneration'],
+    modelTypes: ['qwen3_vl'],
+    create: createQwen3VlProcessor,
+  },
+  {
+    name: 'qwen3_vl_moe',
+    architectures: ['Qwen3VLMoeForConditionalGeneration'],
+    modelTypes: ['qwen3_vl_moe'],
+    create: createQwen3VlProcessor,
+  },
+  {
+    name: 'qwen3_omni_moe',
+    architectures: ['Qwen3OmniMoeForConditionalGeneration', 'Qwen3OmniMoeThinkerForConditionalGeneration'],
+    modelTypes: ['qwen3_omni_moe', 'qwen3_omni_moe_thinker'],
+    create: createQwen3OmniProcessor,
   },
 ];
 

@@ -13,7 +13,8 @@ import {
 } from './vision-rules.js';
 import { numPooledAudioTokens, WHISPER_SAMPLING_RATE, whisperFeatures } from './whisper-features.js';
 
-interface OmniTokens {
+/** Control tokens of Qwen's omni models. */
+export interface OmniTokens {
   placeholders: Record<Modality, PlaceholderTokens>;
   audioStartId: number;
   audioEndId: number;
@@ -67,28 +68,47 @@ export function createQwen25OmniProcessor(
   };
 }
 
-function readNumMelBins(files: CheckpointFiles, thinker: JsonObject): number {
+/** As the audio tower or the feature extractor says. */
+export function readNumMelBins(files: CheckpointFiles, thinker: JsonObject): number {
   const audioConfig = objectAt(thinker, 'audio_config') ?? {};
   return numberAt(audioConfig, 'num_mel_bins') ?? numberAt(files.featureExtractor, 'feature_size') ?? 128;
 }
 
-function readTokens(files: CheckpointFiles, thinker: JsonObject): OmniTokens {
-  const token = (name: string, text: string): { id: number; text: string } =>
-    specialToken(files, thinker, [`${name}_token_id`, `${name}_token_index`], text);
-  const vision = {
-    start: token('vision_start', '<|vision_bos|>'),
-    end: token('vision_end', '<|vision_eos|>'),
-  };
-  const sound = { start: token('audio_start', '<|audio_bos|>'), end: token('audio_end', '<|audio_eos|>') };
-  const placeholder = (name: string, text: string, { start, end }: typeof vision): PlaceholderTokens => {
-    const { id, text: own } = token(name, text);
+/** Usual texts of the control tokens. */
+export type OmniTokenTexts = Record<
+  'vision_start' | 'vision_end' | 'audio_start' | 'audio_end' | Modality,
+  string
+>;
+
+const TOKEN_TEXTS: OmniTokenTexts = {
+  vision_start: '<|vision_bos|>',
+  vision_end: '<|vision_eos|>',
+  audio_start: '<|audio_bos|>',
+  audio_end: '<|audio_eos|>',
+  image: '<|IMAGE|>',
+  video: '<|VIDEO|>',
+  audio: '<|AUDIO|>',
+};
+
+/** Throws `invalid_checkpoint` where the checkpoint names one nowhere. */
+export function readTokens(
+  files: CheckpointFiles,
+  thinker: JsonObject,
+  texts: OmniTokenTexts = TOKEN_TEXTS,
+): OmniTokens {
+  const token = (name: keyof OmniTokenTexts): { id: number; text: string } =>
+    specialToken(files, thinker, [`${name}_token_id`, `${name}_token_index`], texts[name]);
+  const vision = { start: token('vision_start'), end: token('vision_end') };
+  const sound = { start: token('audio_start'), end: token('audio_end') };
+  const placeholder = (name: Modality, { start, end }: typeof vision): PlaceholderTokens => {
+    const { id, text: own } = token(name);
     return { token: own, tokenId: id, spelling: start.text + own + end.text };
   };
   return {
     placeholders: {
-      image: placeholder('image', '<|IMAGE|>', vision),
-      video: placeholder('video', '<|VIDEO|>', vision),
-      audio: placeholder('audio', '<|AUDIO|>', sound),
+      image: placeholder('image', vision),
+      video: placeholder('video', vision),
+      audio: placeholder('audio', sound),
     },
     audioStartId: sound.start.id,
     audioEndId: sound.end.id,
@@ -105,8 +125,24 @@ function readInterleavingRule(thinker: JsonObject, mergeSize: number): Interleav
   };
 }
 
-/** A clip with sound takes its audio_bos, chunks of both by turns, and audio_eos; everything else is one run. */
+/** Tokens of a clip and of its sound that follow each other, in turns. */
+export type Turn = [numVideoTokens: number, numAudioTokens: number];
+
+/** Chunks of both by turns. */
 function createItemWriter(tokens: OmniTokens, rule: InterleavingRule): ItemWriter {
+  return interleavingWriter(tokens, (item, audio) => {
+    const videoCounts = countByChunk(videoPositions(item, rule), rule.positionsPerChunk);
+    const audioCounts = countByChunk(audioPositions(audio), rule.positionsPerChunk);
+    const numChunks = Math.max(videoCounts.length, audioCounts.length);
+    return Array.from({ length: numChunks }, (_, i): Turn => [videoCounts[i] ?? 0, audioCounts[i] ?? 0]);
+  });
+}
+
+/** A clip with sound takes its audio_bos, both by `turnsOf`, and audio_eos; everything else is one run. */
+export function interleavingWriter(
+  tokens: OmniTokens,
+  turnsOf: (video: KeyedItem, audio: KeyedItem) => Turn[],
+): ItemWriter {
   return (builder, item, placeholder, tokenIds, index) => {
     if (item.audio === undefined) return writeOneRun(builder, item, placeholder, tokenIds, index);
     // A hand-written prompt may spell the sound's own placeholder and its borders already.
@@ -117,11 +153,9 @@ function createItemWriter(tokens: OmniTokens, rule: InterleavingRule): ItemWrite
     const audio: KeyedItem = { ...item.audio, key: `${item.key}/audio` };
     const video = builder.addItem(item, true);
     const sound = builder.addItem(audio);
-    const videoCounts = countByChunk(videoPositions(item, rule), rule.positionsPerChunk);
-    const audioCounts = countByChunk(audioPositions(audio), rule.positionsPerChunk);
-    for (let chunk = 0; chunk < Math.max(videoCounts.length, audioCounts.length); chunk++) {
-      video.addRun(placeholder.tokenId, videoCounts[chunk] ?? 0);
-      sound.addRun(audioTokenId, audioCounts[chunk] ?? 0);
+    for (const [numVideoTokens, numAudioTokens] of turnsOf(item, audio)) {
+      video.addRun(placeholder.tokenId, numVideoTokens);
+      sound.addRun(audioTokenId, numAudioTokens);
     }
     if (!isSpelledOut) builder.add(tokens.audioEndId);
     return isSpelledOut ? 2 : 1;

@@ -21,6 +21,8 @@ export interface ProcessedItem {
   audio?: ProcessedItem | undefined;
   /** Video: seconds of one temporal patch. */
   secondsPerGrid?: number | undefined;
+  /** Video of a family that tells times: seconds at the middle of each temporal patch. */
+  patchTimes?: number[] | undefined;
 }
 
 /** A ProcessedItem with the key that names it in every cache. */
@@ -38,6 +40,15 @@ export interface ExpandedPrompt {
   }[];
   /** Prompt tokens by modality, for usage. */
   numTokensByModality: Record<Modality, number>;
+}
+
+/** What a processor that writes text beside media needs of the tokenizer. */
+export interface TextCodec {
+  /** A text's ids where control tokens that it spells stay text. */
+  encodePlain(text: string): number[];
+  /** Text of tokens without the special ones. */
+  decode(tokenIds: readonly number[]): string;
+  isSpecial(tokenId: number): boolean;
 }
 
 /** How a processor picks the frames of a clip. */
@@ -73,8 +84,9 @@ export interface Processor {
    */
   processEmbeddings(modality: Modality, tensors: Record<string, DenseTensor>): ProcessedItem;
   /**
-   * Replaces the k-th placeholder token of each modality by the k-th item's tokens.
+   * Replaces the k-th placeholder token of each modality by the k-th item's tokens. `text`: needed by families that write
+   * text beside media.
    * Throws `placeholder_mismatch` when counts differ.
    */
-  expand(tokenIds: readonly number[], items: readonly KeyedItem[]): ExpandedPrompt;
+  expand(tokenIds: readonly number[], items: readonly KeyedItem[], text?: TextCodec): ExpandedPrompt;
 }

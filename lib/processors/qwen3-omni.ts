@@ -1,0 +1,148 @@
+import type { DecodedAudio, DecodedVideo } from '../media/types.js';
+import type { NativeAddon, NativeMedia } from '../native/addon.js';
+import { numberAt, objectAt, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
+import { processAudioEmbeddings, processVisionEmbeddings, readHiddenSize } from './embeddings.js';
+import { expandPlaceholders } from './expand.js';
+import { withNativeErrors } from './native-error.js';
+import {
+  interleavingWriter,
+  readNumMelBins,
+  readTokens,
+  type OmniTokenTexts,
+  type Turn,
+} from './qwen2-5-omni.js';
+import { numDeepstackVectors, readQwen3ImageRules } from './qwen3-vl.js';
+import type { KeyedItem, ProcessedItem, Processor } from './types.js';
+import {
+  processImage,
+  processVideo,
+  readVideoSampling,
+  withRequestedLimits,
+  type VisionRules,
+} from './vision-rules.js';
+import { WHISPER_SAMPLING_RATE } from './whisper-features.js';
+
+const TOKEN_TEXTS: OmniTokenTexts = {
+  vision_start: '<|vision_start|>',
+  vision_end: '<|vision_end|>',
+  audio_start: '<|audio_start|>',
+  audio_end: '<|audio_end|>',
+  image: '<|image_pad|>',
+  video: '<|video_pad|>',
+  audio: '<|audio_pad|>',
+};
+const DEFAULT_FPS = 1;
+const HOP_SAMPLES = 160;
+/** The spectrogram's frames reach 200 samples to both sides. */
+const MIN_SAMPLES = 2 * HOP_SAMPLES;
+/** Frames of mel that the audio tower convolves together, and the tokens it makes of them. */
+const CHUNK_FRAMES = 100;
+const CHUNK_TOKENS = 13;
+
+/** Qwen3-Omni's thinker: pictures, clips, sounds, and clips interleaved with their own sound. */
+export function createQwen3OmniProcessor(
+  family: string,
+  files: CheckpointFiles,
+  addon: NativeAddon,
+): Processor {
+  const thinker = objectAt(files.config, 'thinker_config') ?? files.config;
+  const imageRules = readQwen3ImageRules(files.imageProcessor);
+  const videoRules = readQwen3ImageRules(files.videoProcessor);
+  const numMelBins = readNumMelBins(files, thinker);
+  const tokens = readTokens(files, thinker, TOKEN_TEXTS);
+  const hiddenSize = readHiddenSize(thinker);
+  const visionWidth = hiddenSize * numDeepstackVectors(objectAt(thinker, 'vision_config') ?? {});
+  const positionsPerSecond = numberAt(thinker, 'position_id_per_seconds') ?? 25;
+
+  const processAudio = async (audio: DecodedAudio): Promise<ProcessedItem> => {
+    const media = await audioFeatures(addon, audio, numMelBins);
+    const numTokens = numAudioTokens(media.numRows);
+    return { modality: 'audio', media, numTokens, sizeBytes: media.sizeBytes };
+  };
+  const processClip = async (video: DecodedVideo, options: JsonObject): Promise<ProcessedItem> => {
+    const item = await processVideo(addon, video, withRequestedLimits(videoRules, options));
+    if (video.audio === undefined) return item;
+    const audio = await processAudio(video.audio);
+    return { ...item, audio, sizeBytes: item.sizeBytes + audio.sizeBytes };
+  };
+  const writeItem = interleavingWriter(tokens, (video, audio) =>
+    mergeByTime(video, audio, positionsPerSecond, videoRules),
+  );
+
+  return {
+    family,
+    modalities: ['image', 'video', 'audio'],
+    placeholders: tokens.placeholders,
+    samplingRate: WHISPER_SAMPLING_RATE,
+    videoSampling: {
+      ...readVideoSampling(files.videoProcessor, videoRules.temporalPatchSize),
+      fps: numberAt(files.videoProcessor, 'fps') ?? DEFAULT_FPS,
+    },
+    async process(media, options) {
+      if (media.kind === 'image') return processImage(addon, media, withRequestedLimits(imageRules, options));
+      return media.kind === 'video' ? processClip(media, options) : processAudio(media);
+    },
+    processEmbeddings(modality, tensors) {
+      if (modality === 'audio')
+        return processAudioEmbeddings(addon, tensors, { width: hiddenSize }, numAudioTokens);
+      const { mergeSize } = modality === 'image' ? imageRules : videoRules;
+      return processVisionEmbeddings(addon, modality, tensors, { width: visionWidth, mergeSize });
+    },
+    expand: (tokenIds, items) => expandPlaceholders(tokenIds, items, tokens.placeholders, writeItem),
+  };
+}
+
+/**
+ * Log-mel frames of a sound that silence fills up to whole frames. Alone or among others, a sound has the same ones.
+ * Throws `invalid_audio`.
+ */
+async function audioFeatures(
+  addon: NativeAddon,
+  audio: DecodedAudio,
+  numMelBins: number,
+): Promise<NativeMedia> {
+  return await withNativeErrors('audio', async () => {
+    const samples =
+      audio.samplingRate === WHISPER_SAMPLING_RATE
+        ? audio.samples
+        : await addon.resample(audio.samples, 1, audio.samplingRate, WHISPER_SAMPLING_RATE);
+    return await addon.logMel(toWholeFrames(samples), { numMelBins, isPaddedWithSilence: false });
+  });
+}
+
+function toWholeFrames(samples: Float32Array): Float32Array {
+  const length = Math.max(Math.ceil(samples.length / HOP_SAMPLES) * HOP_SAMPLES, MIN_SAMPLES);
+  // No sound at all stays one, so that it is refused.
+  if (samples.length === 0 || samples.length === length) return samples;
+  const padded = new Float32Array(length);
+  padded.set(samples);
+  return padded;
+}
+
+/** Rows that three convolutions of stride 2 make of a sound's mel frames, chunk by chunk. */
+function numAudioTokens(numMelFrames: number): number {
+  const halved = (count: number): number => Math.ceil(count / 2);
+  const numRest = halved(halved(halved(numMelFrames % CHUNK_FRAMES)));
+  return Math.floor(numMelFrames / CHUNK_FRAMES) * CHUNK_TOKENS + numRest;
+}
+
+/** Whichever comes first in time goes first; where both come at once, the clip's token. A sound token is one position. */
+function mergeByTime(
+  video: KeyedItem,
+  audio: KeyedItem,
+  positionsPerSecond: number,
+  { mergeSize }: VisionRules,
+): Turn[] {
+  const [numPatches, height, width] = video.media.grid;
+  const cellsPerPatch = (height * width) / (mergeSize * mergeSize);
+  const turns: Turn[] = [];
+  let numHeard = 0;
+  for (let patch = 0; patch < numPatches; patch++) {
+    const position = patch * (video.secondsPerGrid ?? 1) * positionsPerSecond;
+    const numHeardBefore = Math.min(Math.max(Math.ceil(position), numHeard), audio.numTokens);
+    turns.push([0, numHeardBefore - numHeard], [cellsPerPatch, 0]);
+    numHeard = numHeardBefore;
+  }
+  turns.push([0, audio.numTokens - numHeard]);
+  return turns;
+}

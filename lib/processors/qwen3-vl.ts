@@ -1,0 +1,146 @@
+import { SensoriumError } from '../errors.js';
+import type { DecodedVideo, DenseTensor } from '../media/types.js';
+import type { NativeAddon } from '../native/addon.js';
+import { numberAt, objectAt, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
+import { clipSize } from './clip-size.js';
+import { invalidEmbedding, processVisionEmbeddings, readHiddenSize } from './embeddings.js';
+import { expandPlaceholders, writeOneRun, type ItemWriter } from './expand.js';
+import { withNativeErrors } from './native-error.js';
+import { readVisionTokens, type VisionTokens } from './qwen2-vl.js';
+import { patchTimes, writeTimestamp } from './timestamps.js';
+import type { KeyedItem, ProcessedItem, Processor, TextCodec, VideoSampling } from './types.js';
+import { processImage, readVisionRules, withRequestedLimits, type VisionRules } from './vision-rules.js';
+
+/** What the checkpoints state, for files that leave it out. */
+const PATCHES = { patch_size: 16, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] };
+const IMAGE_DEFAULTS = { ...PATCHES, size: { shortest_edge: 65_536, longest_edge: 16_777_216 } };
+const VIDEO_DEFAULTS = { ...PATCHES, size: { shortest_edge: 4096, longest_edge: 25_165_824 } };
+const DEFAULT_NUM_DEEPSTACK_LEVELS = 3;
+
+/** Vectors of an encoder row: the embedding and those of the deepstack levels, which `visionConfig` names. */
+export function numDeepstackVectors(visionConfig: JsonObject): number {
+  const levels = visionConfig['deepstack_visual_indexes'];
+  return 1 + (Array.isArray(levels) ? levels.length : DEFAULT_NUM_DEEPSTACK_LEVELS);
+}
+
+/** Rules for pictures of Qwen3's towers, from a file called preprocessor_config.json. Throws `invalid_checkpoint`. */
+export function readQwen3ImageRules(imageProcessor: JsonObject): VisionRules {
+  return readVisionRules({ ...IMAGE_DEFAULTS, ...imageProcessor }, 'preprocessor_config.json');
+}
+
+/** Qwen3-VL, dense and with experts: pictures as one run, clips as one run a temporal patch with its time before it. */
+export function createQwen3VlProcessor(
+  family: string,
+  files: CheckpointFiles,
+  addon: NativeAddon,
+): Processor {
+  const imageRules = readQwen3ImageRules(files.imageProcessor);
+  const videoRules = readVisionRules(
+    { ...VIDEO_DEFAULTS, ...files.videoProcessor },
+    'video_preprocessor_config.json',
+  );
+  const tokens = readVisionTokens(files);
+  const visionConfig = objectAt(files.config, 'vision_config') ?? {};
+  const width = readHiddenSize(files.config) * numDeepstackVectors(visionConfig);
+  const hasNoHearing = (): SensoriumError =>
+    new SensoriumError('unsupported_modality', 'This model does not take audio input.');
+  return {
+    family,
+    modalities: ['image', 'video'],
+    placeholders: tokens.placeholders,
+    samplingRate: 16_000,
+    videoSampling: readSampling(files.videoProcessor),
+    async process(media, options) {
+      if (media.kind === 'image') return processImage(addon, media, withRequestedLimits(imageRules, options));
+      if (media.kind === 'audio') throw hasNoHearing();
+      return processClip(addon, media, withRequestedLimits(videoRules, options));
+    },
+    processEmbeddings(modality, tensors) {
+      if (modality === 'audio') throw hasNoHearing();
+      const { mergeSize } = modality === 'image' ? imageRules : videoRules;
+      const item = processVisionEmbeddings(addon, modality, tensors, { width, mergeSize });
+      if (modality === 'image') return item;
+      return { ...item, patchTimes: timesOfEmbeddings(item, tensors['timestamps'], videoRules) };
+    },
+    expand: (tokenIds, items, text) =>
+      expandPlaceholders(tokenIds, items, tokens.placeholders, createItemWriter(tokens, text)),
+  };
+}
+
+/** Any number of frames will do: the last one is repeated. */
+function readSampling(config: JsonObject): VideoSampling {
+  return {
+    fps: numberAt(config, 'fps') ?? 2,
+    minFrames: numberAt(config, 'min_frames') ?? 4,
+    maxFrames: numberAt(config, 'max_frames') ?? 768,
+    frameFactor: 1,
+  };
+}
+
+/** Patches of a clip, whose limits count the pixels of all frames. Throws `invalid_video`. */
+async function processClip(
+  addon: NativeAddon,
+  { frames, width, height, metadata, sampledFps }: DecodedVideo,
+  rules: VisionRules,
+): Promise<ProcessedItem> {
+  const { temporalPatchSize, mergeSize, patchSize, patch } = rules;
+  const limits = { ...rules, factor: patchSize * mergeSize };
+  const size = patch.doResize
+    ? clipSize({ numFrames: frames.length, width, height }, limits)
+    : { width, height };
+  const secondsPerGrid = temporalPatchSize / sampledFps;
+  const media = await withNativeErrors('video', async () =>
+    addon.patchifyVideo(frames, width, height, secondsPerGrid, { ...patch, ...size }),
+  );
+  const [t, h, w] = media.grid;
+  return {
+    modality: 'video',
+    media,
+    numTokens: (t * h * w) / (mergeSize * mergeSize),
+    sizeBytes: media.sizeBytes,
+    secondsPerGrid,
+    patchTimes: patchTimes(metadata, temporalPatchSize),
+  };
+}
+
+/** The `timestamps` of a ready-made clip, in seconds; else those of frames at an even rate from 0 on. */
+function timesOfEmbeddings(
+  item: ProcessedItem,
+  timestamps: DenseTensor | undefined,
+  { temporalPatchSize }: VisionRules,
+): number[] {
+  const [numPatches] = item.media.grid;
+  const secondsPerGrid = item.secondsPerGrid ?? 1;
+  if (timestamps === undefined) {
+    const middle = (temporalPatchSize - 1) / (2 * temporalPatchSize);
+    return Array.from({ length: numPatches }, (_, patch) => (patch + middle) * secondsPerGrid);
+  }
+  const times = [...timestamps.data];
+  if (times.length === numPatches && times.every((time) => Number.isFinite(time) && time >= 0)) return times;
+  throw invalidEmbedding('timestamps', `must hold ${numPatches} times in seconds, one a temporal patch`);
+}
+
+function createItemWriter(tokens: VisionTokens, text: TextCodec | undefined): ItemWriter {
+  return (builder, item, placeholder, tokenIds, index) => {
+    if (item.modality !== 'video') return writeOneRun(builder, item, placeholder, tokenIds, index);
+    if (text === undefined) throw new Error('Clips of this model need a tokenizer for their timestamps.');
+    const times = timesOf(item);
+    // The borders around the placeholder give way to those of each temporal patch.
+    const isBordered = builder.tokenIds.at(-1) === tokens.startId && tokenIds[index + 1] === tokens.endId;
+    if (isBordered) builder.tokenIds.pop();
+    const video = builder.addItem(item);
+    for (const time of times) {
+      writeTimestamp(builder, time, text);
+      builder.add(tokens.startId);
+      video.addRun(placeholder.tokenId, item.numTokens / times.length);
+      builder.add(tokens.endId);
+    }
+    return isBordered ? 2 : 1;
+  };
+}
+
+function timesOf(item: KeyedItem): number[] {
+  const [numPatches] = item.media.grid;
+  if (item.patchTimes?.length !== numPatches) throw new Error('A clip has no time for each temporal patch.');
+  return item.patchTimes;
+}
