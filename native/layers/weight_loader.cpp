@@ -22,14 +22,13 @@ TensorView half_rows(const TensorView& view, bool is_second) {
   return half;
 }
 
-/// [out, in, width] to [out, width, in].
-Tensor to_time_major(const Tensor& kernel) {
-  const int64_t out = kernel.shape()[0], in = kernel.shape()[1], width = kernel.shape()[2];
-  Tensor result({out, width * in});
+/// [out, in, places] to [out, places, in].
+Tensor to_channels_last(const Tensor& kernel, int64_t out, int64_t in, int64_t places) {
+  Tensor result({out, places * in});
   for (int64_t o = 0; o < out; ++o) {
     for (int64_t i = 0; i < in; ++i) {
-      for (int64_t k = 0; k < width; ++k) {
-        result.data()[(o * width + k) * in + i] = kernel.data()[(o * in + i) * width + k];
+      for (int64_t k = 0; k < places; ++k) {
+        result.data()[(o * places + k) * in + i] = kernel.data()[(o * in + i) * places + k];
       }
     }
   }
@@ -113,13 +112,21 @@ std::unique_ptr<PackedMatrix> WeightLoader::flattened_kernel(std::string_view na
 }
 
 std::unique_ptr<PackedMatrix> WeightLoader::time_kernel(std::string_view name, int64_t out, int64_t in, int64_t width) {
-  const Source weight = read(std::string(name) + ".weight", {out, in, width});
-  const Source bias = read(std::string(name) + ".bias", {out});
-  const Tensor kernel = to_time_major(Tensor::from(weight.view));
+  return channels_last_kernel(name, {out, in, width}, in, true);
+}
+
+std::unique_ptr<PackedMatrix> WeightLoader::channels_last_kernel(std::string_view name, const Shape& shape, int64_t in,
+                                                                 bool has_bias) {
+  std::vector<Source> sources{read(std::string(name) + ".weight", shape)};
+  const int64_t out = shape.front(), places = num_elements(shape) / (out * in);
+  const Tensor kernel = to_channels_last(Tensor::from(sources[0].view), out, in, places);
   WeightSlice part;
   part.weight = {kernel.data(), DType::kFloat32, kernel.shape()};
-  part.bias.emplace(bias.view);
-  return finish(backend_.pack({&part, 1}), {weight, bias});
+  if (has_bias) {
+    sources.push_back(read(std::string(name) + ".bias", {out}));
+    part.bias.emplace(sources[1].view);
+  }
+  return finish(backend_.pack({&part, 1}), sources);
 }
 
 std::vector<std::unique_ptr<PackedMatrix>> WeightLoader::stack(std::string_view name, const MatrixStack& stack) {

@@ -75,6 +75,9 @@ class WeightLoader {
   std::unique_ptr<PackedMatrix> flattened_kernel(std::string_view name, const Shape& shape, bool has_bias = false);
   /// A kernel over time [out, in, width] with bias as the matrix [out, width * in], for time-major rows.
   std::unique_ptr<PackedMatrix> time_kernel(std::string_view name, int64_t out, int64_t in, int64_t width);
+  /// A kernel over places, `shape` [out, in, places...] or with `in` and places in one, as the matrix [out, places * in] for
+  /// rows that hold the channels of a place side by side; with its bias [out] where it has one.
+  std::unique_ptr<PackedMatrix> channels_last_kernel(std::string_view name, const Shape& shape, int64_t in, bool has_bias);
   /// Matrices of one tensor, one after the other, each packed for itself. Gated: the first half of the rows is the gate, the
   /// second half goes up.
   std::vector<std::unique_ptr<PackedMatrix>> stack(std::string_view name, const MatrixStack& stack);

@@ -41,6 +41,7 @@ std::unique_ptr<Model> load_qwen2_5_vl(LoadRequest request);
 std::unique_ptr<Model> load_qwen2_5_omni(LoadRequest request);
 std::unique_ptr<Model> load_qwen3_vl(LoadRequest request);
 std::unique_ptr<Model> load_qwen3_vl_moe(LoadRequest request);
+std::unique_ptr<Model> load_qwen3_omni(LoadRequest request);
 std::unique_ptr<Model> load_qwen2_audio(LoadRequest request);
 std::unique_ptr<Model> load_ultravox(LoadRequest request);
 

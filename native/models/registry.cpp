@@ -23,6 +23,10 @@ const std::vector<ModelFamily>& families() {
        {"Qwen2_5OmniModel", "Qwen2_5OmniForConditionalGeneration", "Qwen2_5OmniThinkerForConditionalGeneration"},
        {"qwen2_5_omni", "qwen2_5_omni_thinker"},
        load_qwen2_5_omni},
+      {"qwen3_omni_moe",
+       {"Qwen3OmniMoeForConditionalGeneration", "Qwen3OmniMoeThinkerForConditionalGeneration"},
+       {"qwen3_omni_moe", "qwen3_omni_moe_thinker"},
+       load_qwen3_omni},
       {"qwen2_audio", {"Qwen2AudioForConditionalGeneration"}, {"qwen2_audio"}, load_qwen2_audio},
       {"ultravox", {"UltravoxModel"}, {"ultravox"}, load_ultravox, find_ultravox_text_model},
   };

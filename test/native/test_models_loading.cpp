@@ -135,7 +135,8 @@ TEST(unknown_architectures_are_refused_with_the_supported_ones) {
   const Refusal refusal = refusal_of(R"({"architectures":["FancyLM"],"model_type":"qwen2"})", {});
   CHECK(refusal.code == ErrorCode::kUnsupportedArchitecture);
   CHECK(refusal.names("FancyLM") && refusal.names("Qwen2_5_VLForConditionalGeneration"));
-  CHECK_EQ(supported_architectures().size(), size_t{6});
+  CHECK(supported_architectures().size() > 6);
+  for (const std::string& architecture : supported_architectures()) CHECK(refusal.names(architecture));
 }
 
 TEST(quantised_checkpoints_are_refused) {

@@ -23,9 +23,9 @@ Tensor make_sinusoids(int64_t length, int64_t width) {
 EncoderBlock load_whisper_block(WeightLoader loader, const WhisperBlockSize& size) {
   const int64_t width = size.hidden_size;
   Norm attention_norm = Norm::layer(loader, "self_attn_layer_norm", width, kWhisperNormEps);
-  Linear qkv =
-      Linear::load(loader, width,
-                   {{"self_attn.q_proj", width, true}, {"self_attn.k_proj", width, false}, {"self_attn.v_proj", width, true}});
+  Linear qkv = Linear::load(
+      loader, width,
+      {{"self_attn.q_proj", width, true}, {"self_attn.k_proj", width, size.has_key_bias}, {"self_attn.v_proj", width, true}});
   Linear attention_out = Linear::load(loader, width, {{"self_attn.out_proj", width, true}});
   Norm mlp_norm = Norm::layer(loader, "final_layer_norm", width, kWhisperNormEps);
   Linear up = Linear::load(loader, width, {{"fc1", size.intermediate_size, true}});

@@ -21,9 +21,10 @@ struct WhisperBlockSize {
   int64_t intermediate_size = 0;
   int64_t num_heads = 0;
   Activation activation = Activation::kGeluErf;
+  bool has_key_bias = false;
 };
 
-/// Reads self_attn_layer_norm, self_attn.{q,k,v,out}_proj (k without bias), final_layer_norm, fc1 and fc2.
+/// Reads self_attn_layer_norm, self_attn.{q,k,v,out}_proj (k without bias in most), final_layer_norm, fc1 and fc2.
 EncoderBlock load_whisper_block(WeightLoader loader, const WhisperBlockSize& size);
 
 }  // namespace sensorium
