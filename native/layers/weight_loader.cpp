@@ -160,6 +160,30 @@ std::unique_ptr<PackedMatrix> WeightLoader::pack_stacked(const TensorView& matri
   return backend_.pack_gated(gate, {{second_half, view.dtype, {half, stack.in_features}}, std::nullopt});
 }
 
+std::unique_ptr<PackedMatrix> WeightLoader::matrix_rows(const MatrixNames& names, const Shape& shape, int64_t first_row,
+                                                        int64_t num_rows) {
+  const Source weight = read(names.weight, shape), bias = read(names.bias, {shape[0]});
+  const auto rows_of = [&](const TensorView& view) {
+    TensorView rows = view;
+    rows.shape[0] = num_rows;
+    const auto row_bytes = static_cast<size_t>(rows.size() / num_rows) * dtype_size(view.dtype);
+    rows.data = static_cast<const std::byte*>(view.data) + static_cast<size_t>(first_row) * row_bytes;
+    return rows;
+  };
+  WeightSlice part{rows_of(weight.view), std::nullopt};
+  part.bias.emplace(rows_of(bias.view));
+  std::unique_ptr<PackedMatrix> packed = backend_.pack({&part, 1});
+  totals_->resident_bytes += packed->size_bytes();
+  totals_->num_parameters += part.weight.size() + part.bias->size();
+  return packed;
+}
+
+std::unique_ptr<PackedMatrix> WeightLoader::transposed(std::string_view name, int64_t in_features, int64_t out_features) {
+  const Source source = read(name, {in_features, out_features});
+  const TensorView view{source.view.data, source.view.dtype, {out_features, in_features}};
+  return finish(pack_stacked(view, {1, out_features, in_features, true, false}), {source});
+}
+
 Shape WeightLoader::shape_of(std::string_view name) const { return checkpoint_.get_any(prefix_ + std::string(name)).shape; }
 
 std::unique_ptr<PackedMatrix> WeightLoader::table(std::string_view name, int64_t rows, int64_t cols) {

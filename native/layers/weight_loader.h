@@ -60,6 +60,8 @@ class WeightLoader {
   Backend& backend() const { return backend_; }
   const Totals& totals() const { return *totals_; }
   bool has(std::string_view name) const;
+  /// Tells that the tensors whose names begin with `prefix` are known and of no use.
+  void ignore(std::string_view prefix) const { checkpoint_.ignore(prefix_ + std::string(prefix)); }
 
   /// A small parameter (norm weight, bias) as float32.
   Tensor vector(std::string_view name, int64_t size) { return tensor(name, {size}); }
@@ -71,6 +73,14 @@ class WeightLoader {
   std::unique_ptr<PackedMatrix> gated_matrix(const LinearSlice& gate, const LinearSlice& up, int64_t in_features);
   /// The same for one matrix that holds gate's rows, then up's, or the other way round: `both.out_features` counts both.
   std::unique_ptr<PackedMatrix> gated_matrix(const LinearSlice& both, int64_t in_features, GateHalf gate = GateHalf::kFirst);
+  /// Names of a matrix and of its bias that do not end in .weight and .bias.
+  struct MatrixNames {
+    std::string_view weight, bias;
+  };
+  /// Rows [first_row, first_row + num_rows) of a matrix `shape` and of its bias.
+  std::unique_ptr<PackedMatrix> matrix_rows(const MatrixNames& names, const Shape& shape, int64_t first_row, int64_t num_rows);
+  /// A matrix that the checkpoint keeps as [in_features, out_features].
+  std::unique_ptr<PackedMatrix> transposed(std::string_view name, int64_t in_features, int64_t out_features);
   /// A convolution kernel [out, ...] as the matrix [out, product of the rest], with its bias [out] where it has one.
   std::unique_ptr<PackedMatrix> flattened_kernel(std::string_view name, const Shape& shape, bool has_bias = false);
   /// A kernel over time [out, in, width] with bias as the matrix [out, width * in], for time-major rows.

@@ -16,34 +16,6 @@ constexpr int64_t kMaxLevels = int64_t{1} << 31;
 
 [[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::kInvalidMedia, what); }
 
-LevelTable make_level_table(const PatchOptions& options) {
-  LevelTable table;
-  for (int channel = 0; channel < 3; ++channel) {
-    for (int level = 0; level < 256; ++level) {
-      float value = static_cast<float>(level);
-      if (options.do_rescale) value = static_cast<float>(level * options.rescale_factor);
-      if (options.do_normalize) value = (value - options.mean[channel]) / options.std[channel];
-      table[channel][level] = value;
-    }
-  }
-  return table;
-}
-
-void check_options(const PatchOptions& options) {
-  const auto is_small = [](int32_t value) { return value >= 1 && value <= 1024; };
-  if (!is_small(options.patch_size) || !is_small(options.temporal_patch_size) || !is_small(options.merge_size)) {
-    throw Error(ErrorCode::kInvalidArgument, "patch_size, temporal_patch_size and merge_size must lie in [1, 1024]");
-  }
-  if (options.do_rescale && !std::isfinite(options.rescale_factor)) {
-    throw Error(ErrorCode::kInvalidArgument, "rescale_factor is not finite");
-  }
-  for (int channel = 0; options.do_normalize && channel < 3; ++channel) {
-    const bool is_good =
-        std::isfinite(options.mean[channel]) && std::isfinite(options.std[channel]) && options.std[channel] != 0.0F;
-    if (!is_good) throw Error(ErrorCode::kInvalidArgument, "mean and std must be finite and std not zero");
-  }
-}
-
 void check_frames(std::span<const RgbView> frames, ImageSize size, const PatchOptions& options) {
   if (frames.empty()) refuse("a video without frames");
   for (const RgbView& frame : frames) {
@@ -126,8 +98,36 @@ class PatchWriter {
 
 }  // namespace
 
+LevelTable make_level_table(const PatchOptions& options) {
+  LevelTable table;
+  for (int channel = 0; channel < 3; ++channel) {
+    for (int level = 0; level < 256; ++level) {
+      float value = static_cast<float>(level);
+      if (options.do_rescale) value = static_cast<float>(level * options.rescale_factor);
+      if (options.do_normalize) value = (value - options.mean[channel]) / options.std[channel];
+      table[channel][level] = value;
+    }
+  }
+  return table;
+}
+
+void check_patch_options(const PatchOptions& options) {
+  const auto is_small = [](int32_t value) { return value >= 1 && value <= 1024; };
+  if (!is_small(options.patch_size) || !is_small(options.temporal_patch_size) || !is_small(options.merge_size)) {
+    throw Error(ErrorCode::kInvalidArgument, "patch_size, temporal_patch_size and merge_size must lie in [1, 1024]");
+  }
+  if (options.do_rescale && !std::isfinite(options.rescale_factor)) {
+    throw Error(ErrorCode::kInvalidArgument, "rescale_factor is not finite");
+  }
+  for (int channel = 0; options.do_normalize && channel < 3; ++channel) {
+    const bool is_good =
+        std::isfinite(options.mean[channel]) && std::isfinite(options.std[channel]) && options.std[channel] != 0.0F;
+    if (!is_good) throw Error(ErrorCode::kInvalidArgument, "mean and std must be finite and std not zero");
+  }
+}
+
 ProcessedMedia patchify(std::span<const RgbView> frames, ImageSize size, const PatchOptions& options, Modality modality) {
-  check_options(options);
+  check_patch_options(options);
   check_frames(frames, size, options);
   const auto num_frames = static_cast<int64_t>(frames.size());
   const int64_t temporal = options.temporal_patch_size;

@@ -19,6 +19,11 @@ struct PatchOptions {
   double rescale_factor = 1.0 / 255.0;
 };
 
+/// What each level of each channel becomes.
+LevelTable make_level_table(const PatchOptions& options);
+/// Throws kInvalidArgument on sizes, means or deviations that cannot be.
+void check_patch_options(const PatchOptions& options);
+
 /// Resizes frames to `size`, rescales, normalises and cuts them into Qwen2-VL's patch rows: order (t, h/merge, w/merge, merge,
 /// merge), each row [3, temporal_patch_size, patch, patch]. The last frame is repeated up to a multiple of temporal_patch_size;
 /// one image counts as one frame. All frames have the same size. Throws kInvalidMedia.

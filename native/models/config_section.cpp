@@ -1,6 +1,8 @@
 #include "models/config_section.h"
 
+#include <array>
 #include <cmath>
+#include <cstdio>
 
 #include "core/error.h"
 
@@ -96,12 +98,29 @@ std::string ConfigSection::text(Keys keys, std::string_view fallback) const {
   return value->as_string();
 }
 
+std::string ConfigSection::label(Keys keys, std::string_view fallback) const {
+  const Json* value = find(keys);
+  if (value == nullptr || !value->is_number()) return text(keys, fallback);
+  std::array<char, 32> digits{};
+  std::snprintf(digits.data(), digits.size(), "%g", value->as_double());
+  return digits.data();
+}
+
 std::vector<int64_t> ConfigSection::integers(Keys keys, const std::vector<int64_t>& fallback, int64_t max) const {
   const Json* value = find(keys);
   if (value == nullptr) return fallback;
   if (!value->is_array()) fail(*keys.begin(), "expected an array of integers");
   std::vector<int64_t> result;
   for (const Json& element : value->as_array()) result.push_back(checked_integer(element, keys, 0, max));
+  return result;
+}
+
+std::vector<int64_t> ConfigSection::signed_integers(std::string_view key, int64_t fallback, int64_t bound) const {
+  const Json* value = find({key});
+  if (value == nullptr) return {fallback};
+  if (!value->is_array()) return {checked_integer(*value, {key}, -bound, bound)};
+  std::vector<int64_t> result;
+  for (const Json& element : value->as_array()) result.push_back(checked_integer(element, {key}, -bound, bound));
   return result;
 }
 

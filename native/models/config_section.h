@@ -46,8 +46,12 @@ class ConfigSection {
   double positive(Keys keys, double fallback) const;
   bool flag(Keys keys, bool fallback) const;
   std::string text(Keys keys, std::string_view fallback) const;
+  /// A string, or a number as C's %g writes it.
+  std::string label(Keys keys, std::string_view fallback) const;
   /// Integers in [0, max].
   std::vector<int64_t> integers(Keys keys, const std::vector<int64_t>& fallback, int64_t max) const;
+  /// One integer or several, in [-bound, bound].
+  std::vector<int64_t> signed_integers(std::string_view key, int64_t fallback, int64_t bound) const;
   /// Finite numbers above 0.
   std::vector<double> positives(std::string_view key) const;
   std::vector<std::string> texts(std::string_view key) const;

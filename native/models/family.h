@@ -31,6 +31,10 @@ struct ModelFamily {
 
 // One a family, in its folder. Each throws kInvalidCheckpoint or kUnsupportedArchitecture.
 std::unique_ptr<Model> load_llama(LoadRequest request);
+std::unique_ptr<Model> load_llava(LoadRequest request);
+std::unique_ptr<Model> load_llava_onevision(LoadRequest request);
+std::unique_ptr<Model> load_phi3_v(LoadRequest request);
+std::unique_ptr<Model> load_minicpm_v(LoadRequest request);
 std::unique_ptr<Model> load_mistral(LoadRequest request);
 std::unique_ptr<Model> load_phi3(LoadRequest request);
 std::unique_ptr<Model> load_qwen2(LoadRequest request);
@@ -44,6 +48,7 @@ std::unique_ptr<Model> load_qwen3_vl_moe(LoadRequest request);
 std::unique_ptr<Model> load_qwen3_omni(LoadRequest request);
 std::unique_ptr<Model> load_qwen2_audio(LoadRequest request);
 std::unique_ptr<Model> load_ultravox(LoadRequest request);
+std::unique_ptr<Model> load_whisper(LoadRequest request);
 
 /// The language model of an Ultravox checkpoint: `text_model` inside or beside its folder, or a folder beside it that is named
 /// like its text_model_id.

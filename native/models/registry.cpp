@@ -11,6 +11,10 @@ const std::vector<ModelFamily>& families() {
   static const std::vector<ModelFamily> all{
       {"qwen2", {"Qwen2ForCausalLM"}, {"qwen2"}, load_qwen2},
       {"llama", {"LlamaForCausalLM"}, {"llama"}, load_llama},
+      {"llava", {"LlavaForConditionalGeneration"}, {"llava"}, load_llava},
+      {"llava_onevision", {"LlavaOnevisionForConditionalGeneration"}, {"llava_onevision"}, load_llava_onevision},
+      {"phi3_v", {"Phi3VForCausalLM"}, {"phi3_v"}, load_phi3_v},
+      {"minicpm_v", {"MiniCPMV"}, {"minicpmv"}, load_minicpm_v},
       {"mistral", {"MistralForCausalLM"}, {"mistral"}, load_mistral},
       {"phi3", {"Phi3ForCausalLM"}, {"phi3"}, load_phi3},
       {"qwen3", {"Qwen3ForCausalLM"}, {"qwen3"}, load_qwen3},
@@ -23,12 +27,13 @@ const std::vector<ModelFamily>& families() {
        {"Qwen2_5OmniModel", "Qwen2_5OmniForConditionalGeneration", "Qwen2_5OmniThinkerForConditionalGeneration"},
        {"qwen2_5_omni", "qwen2_5_omni_thinker"},
        load_qwen2_5_omni},
+      {"qwen2_audio", {"Qwen2AudioForConditionalGeneration"}, {"qwen2_audio"}, load_qwen2_audio},
+      {"ultravox", {"UltravoxModel"}, {"ultravox"}, load_ultravox, find_ultravox_text_model},
       {"qwen3_omni_moe",
        {"Qwen3OmniMoeForConditionalGeneration", "Qwen3OmniMoeThinkerForConditionalGeneration"},
        {"qwen3_omni_moe", "qwen3_omni_moe_thinker"},
        load_qwen3_omni},
-      {"qwen2_audio", {"Qwen2AudioForConditionalGeneration"}, {"qwen2_audio"}, load_qwen2_audio},
-      {"ultravox", {"UltravoxModel"}, {"ultravox"}, load_ultravox, find_ultravox_text_model},
+      {"whisper", {"WhisperForConditionalGeneration"}, {"whisper"}, load_whisper},
   };
   return all;
 }

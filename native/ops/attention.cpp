@@ -41,7 +41,7 @@ void segment_attention(Backend& backend, ConstMatrix q, ConstMatrix k, ConstMatr
   check_shape(kOp, "v", v, k.rows, heads.num_kv_heads * heads.head_dim);
   check_shape(kOp, "out", out, q.rows, q.cols);
   check_segments(cu_seqlens, q.rows);
-  check(k.rows <= q.rows && (k.rows == q.rows || k.rows > cu_seqlens[cu_seqlens.size() - 2]), kOp,
+  check(k.rows == q.rows || (cu_seqlens.size() > 1 && k.rows > cu_seqlens[cu_seqlens.size() - 2]), kOp,
         "k does not reach into the last segment");
   backend.segment_attention(q, k, v, heads.num_heads, heads.num_kv_heads, heads.head_dim, scale, cu_seqlens, out);
 }

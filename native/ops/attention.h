@@ -17,8 +17,8 @@ struct HeadShape {
 };
 
 /// Bidirectional attention inside segments [cu_seqlens[i], cu_seqlens[i + 1]) of rows: q, out [rows, num_heads * head_dim],
-/// k, v [rows, num_kv_heads * head_dim]; cu_seqlens ascends from 0 to rows. k and v may end inside the last segment: its last
-/// rows then ask and are not asked.
+/// k, v [rows, num_kv_heads * head_dim]; cu_seqlens ascends from 0 to rows. The last segment's keys are all from its begin on:
+/// with fewer rows in k and v its last rows ask and are not asked, with more it asks keys that ask nothing themselves.
 void segment_attention(Backend& backend, ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadShape& heads, float scale,
                        std::span<const int32_t> cu_seqlens, Matrix out);
 

@@ -110,6 +110,13 @@ std::vector<std::string> Checkpoint::names() const {
   return names;
 }
 
+void Checkpoint::ignore(std::string_view prefix) const {
+  for (auto entry = entries_.lower_bound(prefix); entry != entries_.end() && entry->first.starts_with(prefix); ++entry) {
+    if (!entry->second.is_read) read_bytes_ += entry->second.tensor->end - entry->second.tensor->begin;
+    entry->second.is_read = true;
+  }
+}
+
 std::vector<std::string> Checkpoint::unread() const {
   std::vector<std::string> names;
   for (const auto& [name, entry] : entries_) {

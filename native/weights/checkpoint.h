@@ -33,6 +33,9 @@ class Checkpoint {
   /// Tells that the tensor's bytes were copied: its pages leave memory. Its views stay valid (they are read again from disk).
   void release(std::string_view name) const;
 
+  /// Counts the tensors whose names begin with `prefix` as read: the family knows them and has no use for them.
+  void ignore(std::string_view prefix) const;
+
   std::vector<std::string> names() const;
   std::vector<std::string> unread() const;  ///< names never read, for one warning
   size_t total_bytes() const;               ///< of tensor data

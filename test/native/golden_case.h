@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/media_input.h"
+#include "golden_pictures.h"
 #include "golden_tensors.h"
 #include "media/log_mel.h"
 #include "media/patchify.h"
@@ -27,6 +28,7 @@ enum class SoundRule {
 struct PlaceholderIds {
   int32_t image = -1, video = -1, audio = -1;
   SoundRule sound_rule = SoundRule::kStored;
+  std::string family = {};  ///< model_type
 };
 
 inline PlaceholderIds read_placeholder_ids(const std::filesystem::path& model_folder) {
@@ -41,7 +43,7 @@ inline PlaceholderIds read_placeholder_ids(const std::filesystem::path& model_fo
                                : family == "ultravox"  ? SoundRule::kTogether
                                                        : SoundRule::kStored;
   return {id("image_token_id", "image_token_index"), id("video_token_id", "video_token_index"),
-          id("audio_token_id", "audio_token_index"), sound_rule};
+          id("audio_token_id", "audio_token_index"), sound_rule, family};
 }
 
 /// One media item of a case.
@@ -76,7 +78,7 @@ inline sensorium::Tensor to_tensor(const float* values, sensorium::Shape shape) 
 /// 0.
 inline std::vector<float> encoder_rows(const Tensors& tensors, const std::string& name, size_t width) {
   const std::vector<int64_t> shape = tensors.shape(name);
-  const auto num_rows = static_cast<size_t>(shape[0]), hidden = static_cast<size_t>(shape[1]);
+  const auto hidden = static_cast<size_t>(shape.back()), num_rows = tensors.get<float>(name).size() / hidden;
   std::vector<float> rows(num_rows * width);
   for (size_t level = 0; level < width / hidden; ++level) {
     const std::string part = level == 0 ? name : name + ".deepstack." + std::to_string(level - 1);
@@ -93,6 +95,7 @@ class ItemBuilder {
   ItemBuilder(const Case& source, const PlaceholderIds& ids) : case_(source), ids_(ids) {}
 
   std::vector<CaseItem> build() {
+    if (PictureBuilder::knows(ids_.family)) return pictures();
     std::vector<sensorium::TokenRun> images, videos, audios;
     collect(ids_.image, images);
     collect(ids_.video, videos);
@@ -112,6 +115,18 @@ class ItemBuilder {
   }
 
  private:
+  std::vector<CaseItem> pictures() const {
+    const PictureCase source{case_.folder,     case_.expected, case_.request, case_.tensors,
+                             case_.prompt_ids, ids_.image,     ids_.video};
+    std::vector<CaseItem> items;
+    for (PictureItem& picture : PictureBuilder(ids_.family, source).build()) {
+      items.push_back({{picture.embeds_name, std::move(picture.media), std::move(picture.runs), false},
+                       picture.embeds_name,
+                       picture.has_features});
+    }
+    return items;
+  }
+
   void collect(int32_t id, std::vector<sensorium::TokenRun>& runs) const {
     const std::vector<int32_t>& prompt = case_.prompt_ids;
     for (size_t i = 0; i < prompt.size(); ++i) {
@@ -288,8 +303,9 @@ inline Case load_case(const std::filesystem::path& folder, const PlaceholderIds&
               {},
               {}};
   loaded.prompt_ids = loaded.tensors.get<int32_t>("input_ids");
-  loaded.generated_ids = loaded.tensors.get<int32_t>("generated_ids");
+  if (loaded.tensors.has("generated_ids")) loaded.generated_ids = loaded.tensors.get<int32_t>("generated_ids");
   loaded.items = ItemBuilder(loaded, ids).build();
+  for (int32_t& id : loaded.prompt_ids) id = std::max(id, 0);  // encoder rows replace them
   return loaded;
 }
 

@@ -323,6 +323,10 @@ TEST(qwen2) { run_family("qwen2"); }
 TEST(llama) { run_family("llama"); }
 TEST(mistral) { run_family("mistral"); }
 TEST(phi3) { run_family("phi3"); }
+TEST(llava) { run_family("llava"); }
+TEST(llava_onevision) { run_family("llava_onevision"); }
+TEST(phi3_v) { run_family("phi3_v"); }
+TEST(minicpm_v) { run_family("minicpm_v"); }
 TEST(qwen2_vl) { run_family("qwen2_vl"); }
 TEST(qwen2_5_vl) { run_family("qwen2_5_vl"); }
 TEST(qwen2_5_omni) { run_family("qwen2_5_omni"); }

@@ -83,7 +83,7 @@ void CpuBackend::segment_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, 
                                    int64_t head_dim, float scale, std::span<const int32_t> cu_seqlens, Matrix out) {
   if (cu_seqlens.size() < 2) return;
   const int64_t group_size = num_heads / num_kv_heads;
-  int64_t max_keys = 0;
+  int64_t max_keys = k.rows - cu_seqlens[cu_seqlens.size() - 2];
   for (size_t i = 0; i + 1 < cu_seqlens.size(); ++i) max_keys = std::max<int64_t>(max_keys, cu_seqlens[i + 1] - cu_seqlens[i]);
   const SegmentKernels& kernels = uses_tiles() ? table_.tiles->segments : table_.segments;
   const int64_t keys_size = ceil_div(kernels.keys_size(max_keys, head_dim), kLineFloats) * kLineFloats;
@@ -95,7 +95,8 @@ void CpuBackend::segment_attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, 
     const int64_t kv_head = item % num_kv_heads;
     const int64_t begin = cu_seqlens[segment];
     const int64_t num_tokens = cu_seqlens[segment + 1] - begin;
-    const int64_t num_keys = std::min(num_tokens, k.rows - begin);
+    const bool is_last = static_cast<int64_t>(segment) + 1 == num_segments;
+    const int64_t num_keys = is_last ? k.rows - begin : num_tokens;
     float* keys = scratch(thread_index);
     float* values = keys + keys_size;
     float* rest = values + values_size;

@@ -1,11 +1,11 @@
+#include "models/qwen2/qwen2.h"
+
 #include "models/causal_lm.h"
 #include "models/family.h"
 
 namespace sensorium {
-namespace {
 
-/// Defaults of Hugging Face's Qwen2Config.
-TextConfig class_defaults() {
+TextConfig qwen2_text_defaults() {
   TextConfig config;
   config.vocab_size = 151936;
   config.hidden_size = 4096;
@@ -16,10 +16,8 @@ TextConfig class_defaults() {
   return config;
 }
 
-}  // namespace
-
 std::unique_ptr<Model> load_qwen2(LoadRequest request) {
-  const TextConfig config = read_text_config(request.config.section_over_this("text_config"), class_defaults());
+  const TextConfig config = read_text_config(request.config.section_over_this("text_config"), qwen2_text_defaults());
   TextDecoder decoder(config, request.loader);
   ModelInfo info = finish_info(std::move(request.info), config, request.loader);
   return std::make_unique<CausalLm>(std::move(decoder), std::move(info));

@@ -1,0 +1,18 @@
+#include "models/family.h"
+#include "models/multimodal_lm.h"
+#include "models/phi3/phi3.h"
+#include "models/phi3_v/vision.h"
+
+namespace sensorium {
+
+std::unique_ptr<Model> load_phi3_v(LoadRequest request) {
+  const TextConfig text = read_composite_text_config(request.config, phi3_text_defaults());
+  TextDecoder decoder(text, request.loader);
+  auto vision = std::make_unique<Phi3Vision>(request.config, text.hidden_size, request.loader);
+  ModelInfo info = finish_info(std::move(request.info), text, request.loader);
+  info.has_image = true;
+  return std::make_unique<MultimodalLm>(std::move(decoder), std::move(info), std::nullopt,
+                                        MultimodalLm::Encoders{std::move(vision), nullptr});
+}
+
+}  // namespace sensorium
