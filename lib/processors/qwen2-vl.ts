@@ -2,7 +2,7 @@ import { SensoriumError } from '../errors.js';
 import type { NativeAddon } from '../native/addon.js';
 import type { CheckpointFiles } from './checkpoint-files.js';
 import { expandPlaceholders, writeOneRun } from './expand.js';
-import { specialToken, type SpecialToken } from './special-tokens.js';
+import { specialToken } from './special-tokens.js';
 import type { PlaceholderTokens, Processor } from './types.js';
 import {
   processImage,
@@ -20,7 +20,7 @@ export function createQwen2VlProcessor(
 ): Processor {
   const imageRules = readVisionRules(files.imageProcessor, 'preprocessor_config.json');
   const videoRules = readVisionRules(files.videoProcessor, 'video_preprocessor_config.json');
-  const { placeholders } = readVisionTokens(files);
+  const placeholders = readPlaceholders(files);
   return {
     family,
     modalities: ['image', 'video'],
@@ -36,28 +36,15 @@ export function createQwen2VlProcessor(
   };
 }
 
-/** Control tokens of Qwen's vision models. */
-export interface VisionTokens {
-  placeholders: Record<'image' | 'video', PlaceholderTokens>;
-  startId: number;
-  endId: number;
-}
-
-/** Throws `invalid_checkpoint` where the checkpoint names one nowhere. */
-export function readVisionTokens(files: CheckpointFiles): VisionTokens {
+/** Throws `invalid_checkpoint` where the checkpoint names a token nowhere. */
+export function readPlaceholders(files: CheckpointFiles): Record<'image' | 'video', PlaceholderTokens> {
   const { config } = files;
-  const start = specialToken(files, config, ['vision_start_token_id'], '<|vision_start|>');
-  const end = specialToken(files, config, ['vision_end_token_id'], '<|vision_end|>');
+  const start = specialToken(files, config, ['vision_start_token_id'], '<|vision_start|>').text;
+  const end = specialToken(files, config, ['vision_end_token_id'], '<|vision_end|>').text;
   const image = specialToken(files, config, ['image_token_id', 'image_token_index'], '<|image_pad|>');
   const video = specialToken(files, config, ['video_token_id', 'video_token_index'], '<|video_pad|>');
-  const placeholder = ({ id, text }: SpecialToken): PlaceholderTokens => ({
-    token: text,
-    tokenId: id,
-    spelling: start.text + text + end.text,
-  });
   return {
-    placeholders: { image: placeholder(image), video: placeholder(video) },
-    startId: start.id,
-    endId: end.id,
+    image: { token: image.text, tokenId: image.id, spelling: start + image.text + end },
+    video: { token: video.text, tokenId: video.id, spelling: start + video.text + end },
   };
 }

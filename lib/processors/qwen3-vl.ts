@@ -6,7 +6,8 @@ import { clipSize } from './clip-size.js';
 import { invalidEmbedding, processVisionEmbeddings, readHiddenSize } from './embeddings.js';
 import { expandPlaceholders, writeOneRun, type ItemWriter } from './expand.js';
 import { withNativeErrors } from './native-error.js';
-import { readVisionTokens, type VisionTokens } from './qwen2-vl.js';
+import { readPlaceholders } from './qwen2-vl.js';
+import { specialToken } from './special-tokens.js';
 import { patchTimes, writeTimestamp } from './timestamps.js';
 import type { KeyedItem, ProcessedItem, Processor, TextCodec, VideoSampling } from './types.js';
 import { processImage, readVisionRules, withRequestedLimits, type VisionRules } from './vision-rules.js';
@@ -16,6 +17,12 @@ const PATCHES = { patch_size: 16, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 
 const IMAGE_DEFAULTS = { ...PATCHES, size: { shortest_edge: 65_536, longest_edge: 16_777_216 } };
 const VIDEO_DEFAULTS = { ...PATCHES, size: { shortest_edge: 4096, longest_edge: 25_165_824 } };
 const DEFAULT_NUM_DEEPSTACK_LEVELS = 3;
+
+/** Tokens around each temporal patch. */
+interface Borders {
+  startId: number;
+  endId: number;
+}
 
 /** Vectors of an encoder row: the embedding and those of the deepstack levels, which `visionConfig` names. */
 export function numDeepstackVectors(visionConfig: JsonObject): number {
@@ -39,7 +46,11 @@ export function createQwen3VlProcessor(
     { ...VIDEO_DEFAULTS, ...files.videoProcessor },
     'video_preprocessor_config.json',
   );
-  const tokens = readVisionTokens(files);
+  const placeholders = readPlaceholders(files);
+  const borders: Borders = {
+    startId: specialToken(files, files.config, ['vision_start_token_id'], '<|vision_start|>').id,
+    endId: specialToken(files, files.config, ['vision_end_token_id'], '<|vision_end|>').id,
+  };
   const visionConfig = objectAt(files.config, 'vision_config') ?? {};
   const width = readHiddenSize(files.config) * numDeepstackVectors(visionConfig);
   const hasNoHearing = (): SensoriumError =>
@@ -47,7 +58,7 @@ export function createQwen3VlProcessor(
   return {
     family,
     modalities: ['image', 'video'],
-    placeholders: tokens.placeholders,
+    placeholders,
     samplingRate: 16_000,
     videoSampling: readSampling(files.videoProcessor),
     async process(media, options) {
@@ -63,7 +74,7 @@ export function createQwen3VlProcessor(
       return { ...item, patchTimes: timesOfEmbeddings(item, tensors['timestamps'], videoRules) };
     },
     expand: (tokenIds, items, text) =>
-      expandPlaceholders(tokenIds, items, tokens.placeholders, createItemWriter(tokens, text)),
+      expandPlaceholders(tokenIds, items, placeholders, createItemWriter(borders, text)),
   };
 }
 
@@ -120,20 +131,20 @@ function timesOfEmbeddings(
   throw invalidEmbedding('timestamps', `must hold ${numPatches} times in seconds, one a temporal patch`);
 }
 
-function createItemWriter(tokens: VisionTokens, text: TextCodec | undefined): ItemWriter {
+function createItemWriter({ startId, endId }: Borders, text: TextCodec | undefined): ItemWriter {
   return (builder, item, placeholder, tokenIds, index) => {
     if (item.modality !== 'video') return writeOneRun(builder, item, placeholder, tokenIds, index);
     if (text === undefined) throw new Error('Clips of this model need a tokenizer for their timestamps.');
     const times = timesOf(item);
     // The borders around the placeholder give way to those of each temporal patch.
-    const isBordered = builder.tokenIds.at(-1) === tokens.startId && tokenIds[index + 1] === tokens.endId;
+    const isBordered = builder.tokenIds.at(-1) === startId && tokenIds[index + 1] === endId;
     if (isBordered) builder.tokenIds.pop();
     const video = builder.addItem(item);
     for (const time of times) {
       writeTimestamp(builder, time, text);
-      builder.add(tokens.startId);
+      builder.add(startId);
       video.addRun(placeholder.tokenId, item.numTokens / times.length);
-      builder.add(tokens.endId);
+      builder.add(endId);
     }
     return isBordered ? 2 : 1;
   };
