@@ -66,10 +66,10 @@ export function createQwen3VlProcessor(
       if (media.kind === 'audio') throw hasNoHearing();
       return processClip(addon, media, withRequestedLimits(videoRules, options));
     },
-    processEmbeddings(modality, tensors) {
+    async processEmbeddings(modality, tensors) {
       if (modality === 'audio') throw hasNoHearing();
       const { mergeSize } = modality === 'image' ? imageRules : videoRules;
-      const item = processVisionEmbeddings(addon, modality, tensors, { width, mergeSize });
+      const item = await processVisionEmbeddings(addon, modality, tensors, { width, mergeSize });
       if (modality === 'image') return item;
       return { ...item, patchTimes: timesOfEmbeddings(item, tensors['timestamps'], videoRules) };
     },
