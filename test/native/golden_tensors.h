@@ -40,9 +40,10 @@ class Tensors {
   }
   /// Integers or floats as floats.
   std::vector<float> numbers(const std::string& name) const {
-    if (entry(name).find("dtype")->as_string() == "F32") return get<float>(name);
-    const std::vector<int32_t> integers = get<int32_t>(name);
-    return {integers.begin(), integers.end()};
+    const std::string& dtype = entry(name).find("dtype")->as_string();
+    if (dtype == "F32") return get<float>(name);
+    if (dtype == "I64") return as_floats(get<int64_t>(name));
+    return as_floats(get<int32_t>(name));
   }
   template <typename T>
   std::vector<T> get(const std::string& name) const {
@@ -54,6 +55,10 @@ class Tensors {
   }
 
  private:
+  template <typename T>
+  static std::vector<float> as_floats(const std::vector<T>& integers) {
+    return {integers.begin(), integers.end()};
+  }
   const sensorium::Json& entry(const std::string& name) const {
     const sensorium::Json* found = header_.find(name);
     if (found == nullptr) throw std::runtime_error("no golden tensor " + name);

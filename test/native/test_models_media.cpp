@@ -14,7 +14,7 @@ using namespace sensorium::testing;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-constexpr int64_t kPatchDim = 1176, kNumMelBins = 128;
+constexpr int64_t kPatchDim = 1176, kQwen3PatchDim = 1536, kNumMelBins = 128;
 
 struct Loaded {
   std::unique_ptr<Backend> backend;
@@ -38,10 +38,10 @@ Tensor random_tensor(Shape shape) {
   return tensor;
 }
 
-ProcessedMedia picture(int32_t grid_t, int32_t grid_h, int32_t grid_w) {
+ProcessedMedia picture(int32_t grid_t, int32_t grid_h, int32_t grid_w, int64_t patch_dim = kPatchDim) {
   ProcessedMedia media;
   media.modality = grid_t > 1 ? Modality::kVideo : Modality::kImage;
-  media.features = random_tensor({int64_t{grid_t} * grid_h * grid_w, kPatchDim});
+  media.features = random_tensor({int64_t{grid_t} * grid_h * grid_w, patch_dim});
   media.grid_t = grid_t;
   media.grid_h = grid_h;
   media.grid_w = grid_w;
@@ -104,10 +104,21 @@ TEST(sounds_yield_the_tokens_of_the_reference) {
   CHECK(num_cases > 5);
 }
 
+TEST(qwen3_sounds_yield_the_tokens_of_the_reference) {
+  const Loaded omni = load_golden("qwen3_omni_moe");
+  const Json root = Json::parse_file((golden::root() / "components" / "token_counts" / "cases.json").string());
+  int num_cases = 0;
+  for (const auto& [num_frames, num_tokens] : root.find("qwen3_omni_tokens")->as_object()) {
+    CHECK_EQ(omni.model->num_encoder_rows(sound(std::stoll(num_frames))), num_tokens.as_int());
+    ++num_cases;
+  }
+  CHECK(num_cases > 10);
+}
+
 TEST(a_long_video_gives_the_rows_of_its_frames) {
-  for (const char* family : {"qwen2_vl", "qwen2_5_vl"}) {
+  for (const char* family : {"qwen2_vl", "qwen2_5_vl", "qwen3_vl"}) {
     Loaded loaded = load_golden(family);
-    const ProcessedMedia clip = picture(3, 44, 52);
+    const ProcessedMedia clip = picture(3, 44, 52, family == std::string("qwen3_vl") ? kQwen3PatchDim : kPatchDim);
     const int64_t patches = int64_t{44} * 52;
     const Tensor whole = loaded.model->encode(clip, loaded.arena);
     for (int64_t t = 0; t < 3; ++t) {
@@ -137,6 +148,37 @@ TEST(a_long_sound_gives_the_rows_of_its_chunks) {
   CHECK_EQ(whole.shape()[0], int64_t{525});
   CHECK(starts_with(whole, 0, omni.model->encode(part(clip, 0, 1800), omni.arena)));
   CHECK(starts_with(whole, 450, omni.model->encode(part(clip, 1800, 301), omni.arena)));
+}
+
+TEST(a_long_qwen3_sound_gives_the_rows_of_its_windows) {
+  Loaded omni = load_golden("qwen3_omni_moe");  // windows of two chunks
+  const ProcessedMedia clip = sound(530);
+  const Tensor whole = omni.model->encode(clip, omni.arena);
+  CHECK_EQ(whole.shape()[0], int64_t{5 * 13 + 4});
+  CHECK(starts_with(whole, 0, omni.model->encode(part(clip, 0, 400), omni.arena)));
+  CHECK(starts_with(whole, 52, omni.model->encode(part(clip, 400, 130), omni.arena)));
+}
+
+TEST(rows_have_columns_for_each_deepstack_level) {
+  Loaded omni = load_golden("qwen3_omni_moe");
+  const ModelInfo& info = omni.model->info();
+  CHECK_EQ(info.embedding_width, 3 * info.hidden_size);
+  const Tensor heard = omni.model->encode(sound(100), omni.arena);
+  CHECK(heard.shape() == Shape({13, info.embedding_width}));
+  for (int64_t i = info.hidden_size; i < info.embedding_width; ++i) CHECK_EQ(heard.data()[i], 0.0F);
+  const Tensor seen = omni.model->encode(picture(1, 4, 6, kQwen3PatchDim), omni.arena);
+  CHECK(seen.shape() == Shape({6, info.embedding_width}));
+
+  ProcessedMedia ready;
+  ready.modality = Modality::kImage;
+  ready.embeddings = Tensor::from({seen.data(), DType::kFloat32, seen.shape()});
+  CHECK(starts_with(omni.model->encode(ready, omni.arena), 0, seen));
+  ready.embeddings = random_tensor({6, info.hidden_size});
+  CHECK_THROWS(omni.model->num_encoder_rows(ready), ErrorCode::kInvalidMedia);
+  ready.modality = Modality::kAudio;
+  const Tensor passed = omni.model->encode(ready, omni.arena);
+  CHECK(passed.shape() == Shape({6, info.embedding_width}));
+  CHECK(std::equal(ready.embeddings.data(), ready.embeddings.data() + info.hidden_size, passed.data()));
 }
 
 TEST(shapes_that_no_encoder_reads_are_refused) {

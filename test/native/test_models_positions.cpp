@@ -68,8 +68,11 @@ std::vector<MediaItem> items_of(const Json& entry, const std::vector<int32_t>& i
     return items;
   }
   for (size_t i = 0; i < images.size(); ++i) items.push_back(make_item(Modality::kImage, {images[i]}, image_grids[i]));
-  for (size_t i = 0; i < videos.size(); ++i) {
-    items.push_back(with_seconds(make_item(Modality::kVideo, {videos[i]}, video_grids[i]), entry, i));
+  for (size_t i = 0, next = 0; i < video_grids.size(); ++i) {
+    const auto begin = videos.begin() + static_cast<std::ptrdiff_t>(next);
+    next += rules.has_split_videos ? static_cast<size_t>(video_grids[i][0]) : 1;
+    const std::vector<TokenRun> runs(begin, videos.begin() + static_cast<std::ptrdiff_t>(next));
+    items.push_back(with_seconds(make_item(Modality::kVideo, runs, video_grids[i]), entry, i));
   }
   for (const TokenRun& run : audios) items.push_back(make_item(Modality::kAudio, {run}));
   std::sort(items.begin(), items.end(),
@@ -84,7 +87,10 @@ MropeRules rules_of(const Json& root, const Json& entry) {
   rules.video_token_id = static_cast<int32_t>(ids.get_int("video", 0));
   const std::string kind = entry.get_string("kind", "");
   if (kind == "qwen2_5_vl") rules.ids_per_second = static_cast<float>(entry.get_double("tokens_per_second", 0));
-  if (kind != "qwen2_5_omni") return rules;
+  rules.has_split_videos = kind == "qwen3_vl";
+  rules.has_fractional_time = kind == "qwen3_omni_moe";
+  rules.has_shared_borders = kind != "qwen3_omni_moe";
+  if (kind != "qwen2_5_omni" && kind != "qwen3_omni_moe") return rules;
   rules.audio_token_id = static_cast<int32_t>(ids.get_int("audio", 0));
   rules.ids_per_second = static_cast<float>(entry.get_double("position_id_per_seconds", 0));
   return rules;
@@ -97,14 +103,14 @@ int check_kind(const std::string& kind) {
   for (const Json& entry : root.find("cases")->as_array()) {
     if (entry.get_string("kind", "") != kind) continue;
     const std::string id = std::to_string(entry.get_int("id", -1));
-    const std::vector<int64_t> stored_ids = tensors.get<int64_t>("ids." + id), expected = tensors.get<int64_t>("pos." + id);
+    const std::vector<int64_t> stored_ids = tensors.get<int64_t>("ids." + id);
     const std::vector<int32_t> ids(stored_ids.begin(), stored_ids.end());
     const MropeRules rules = rules_of(root, entry);
     const PromptPositions found = mrope_positions(ids, items_of(entry, ids, rules), rules);
     std::vector<float> all = found.t;
     all.insert(all.end(), found.h.begin(), found.h.end());
     all.insert(all.end(), found.w.begin(), found.w.end());
-    if (all != std::vector<float>(expected.begin(), expected.end())) check::fail(__FILE__, __LINE__, "case " + id);
+    if (all != tensors.numbers("pos." + id)) check::fail(__FILE__, __LINE__, "case " + id);
     CHECK_EQ(static_cast<double>(found.delta) + static_cast<double>(ids.size()), entry.get_double("next_position", -1));
     ++num_cases;
   }
@@ -112,7 +118,7 @@ int check_kind(const std::string& kind) {
 }
 
 const std::vector<int32_t> kPictureIds{1, 88, 90, 90, 89, 5};
-const MropeRules kRules{2, 90, 91, std::nullopt, std::nullopt};
+const MropeRules kRules{.merge_size = 2, .image_token_id = 90, .video_token_id = 91};
 
 PromptPositions position_picture(const MediaItem& item) { return mrope_positions(kPictureIds, {&item, 1}, kRules); }
 
@@ -121,6 +127,20 @@ PromptPositions position_picture(const MediaItem& item) { return mrope_positions
 TEST(qwen2_vl_equals_the_reference) { CHECK_EQ(check_kind("qwen2_vl"), 14); }
 TEST(qwen2_5_vl_equals_the_reference) { CHECK_EQ(check_kind("qwen2_5_vl"), 28); }
 TEST(qwen2_5_omni_equals_the_reference) { CHECK_EQ(check_kind("qwen2_5_omni"), 13); }
+TEST(qwen3_vl_equals_the_reference) { CHECK_EQ(check_kind("qwen3_vl"), 14); }
+TEST(qwen3_omni_equals_the_reference) { CHECK_EQ(check_kind("qwen3_omni_moe"), 13); }
+
+TEST(a_split_clip_needs_a_run_for_each_temporal_patch) {
+  MropeRules rules = kRules;
+  rules.has_split_videos = true;
+  const std::vector<int32_t> ids{91, 1, 91, 5};
+  const MediaItem split = make_item(Modality::kVideo, {{0, 1}, {2, 1}}, {2, 2, 2});
+  CHECK(mrope_positions(ids, {&split, 1}, rules).t == std::vector<float>({0, 1, 2, 3}));
+  const std::vector<int32_t> joined_ids{91, 91, 5};
+  const MediaItem joined = make_item(Modality::kVideo, {{0, 2}}, {2, 2, 2});
+  CHECK_THROWS(mrope_positions(joined_ids, {&joined, 1}, rules), ErrorCode::kInvalidArgument);
+  CHECK_THROWS(mrope_positions(ids, {&split, 1}, kRules), ErrorCode::kInvalidArgument);
+}
 
 TEST(text_counts_up) {
   const PromptPositions positions = sequential_positions(3);

@@ -166,6 +166,17 @@ TEST(gather_and_scatter_move_groups) {
   CHECK(!refusal([&] { ops::scatter_rows(*backend, matrix(y, 4), outside, 2, matrix(back, 6)); }).empty());
 }
 
+TEST(scatter_add_weighs_rows) {
+  const auto backend = generic();
+  std::vector<float> x = {1, 2, 3, 4}, y(3 * 2, 10.0F);
+  const std::vector<int32_t> rows = {2, 0}, outside = {3, 0};
+  const std::vector<float> scales = {0.5F, 2.0F};
+  ops::scatter_add_rows(*backend, matrix(x, 2), rows, scales, matrix(y, 3));
+  CHECK_EQ(y, (std::vector<float>{16, 18, 10, 10, 10.5F, 11}));
+  CHECK(!refusal([&] { ops::scatter_add_rows(*backend, matrix(x, 2), outside, scales, matrix(y, 3)); }).empty());
+  CHECK(!refusal([&] { ops::scatter_add_rows(*backend, matrix(x, 2), rows, {scales.data(), 1}, matrix(y, 3)); }).empty());
+}
+
 TEST(large_moves_use_all_threads_and_stay_right) {
   const auto backend = generic();
   constexpr int64_t kRows = 3000, kCols = 40;
