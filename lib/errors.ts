@@ -20,6 +20,7 @@ export const ERROR_TABLE = {
   invalid_api_key: { status: 401, type: 'authentication_error' },
   model_not_found: { status: 404, type: 'invalid_request_error' },
   route_not_found: { status: 404, type: 'invalid_request_error' },
+  unsupported_task: { status: 404, type: 'invalid_request_error' },
   method_not_allowed: { status: 405, type: 'invalid_request_error' },
   invalid_url: { status: 400, type: 'invalid_request_error' },
   url_scheme_refused: { status: 400, type: 'invalid_request_error' },

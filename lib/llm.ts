@@ -7,7 +7,9 @@ import { checkCallOptions, splitOptions } from './llm/call-options.js';
 import { loadModel, type LoadedModel } from './llm/load-model.js';
 import { readLocalFiles } from './llm/local-files.js';
 import { isTokenIds, parsePrompt } from './llm/prompt-input.js';
+import { transcribe, transcribeStream, type SpeechParts } from './llm/speech.js';
 import type {
+  AudioInput,
   ChatCallOptions,
   ChatMessageInput,
   CloseOptions,
@@ -18,13 +20,17 @@ import type {
   PromptInput,
   RequestObservation,
   SubmitOptions,
+  TranscribeOptions,
 } from './llm/types.js';
 import type { MediaOptions, MediaPart } from './media/types.js';
 import type { NativeAddon, NativeModelInfo } from './native/addon.js';
 import { loadAddon } from './native/load.js';
 import type { ChatMessage, ChatOptions } from './request/types.js';
+import type { Transcription, TranscriptionEvent } from './transcription/types.js';
+import type { Submit } from './transcription/window-decoder.js';
 
 export type * from './llm/types.js';
+export type * from './transcription/types.js';
 
 type Observer = (observation: RequestObservation) => void;
 
@@ -158,6 +164,36 @@ export class LLM {
     options: GenerateOptions = {},
   ): AsyncGenerator<OutputDelta, void> {
     yield* await this.startGenerate(prompt, options);
+  }
+
+  /** Whether this model writes down speech: then it does nothing else. */
+  get canTranscribe(): boolean {
+    return this.model.transcriber !== undefined;
+  }
+
+  /** Writes down the speech in a sound. Rejects with `unsupported_task` for models that do not. */
+  transcribe(audio: AudioInput, options: TranscribeOptions = {}): Promise<Transcription> {
+    return this.begin(async () => transcribe(this.speechParts(), audio, options));
+  }
+
+  /** What is written down as it becomes certain, then the whole. Leaving the loop ends it. */
+  async *transcribeStream(
+    audio: AudioInput,
+    options: TranscribeOptions = {},
+  ): AsyncGenerator<TranscriptionEvent, void> {
+    const run = (given: TranscribeOptions, onText: (text: string) => void): Promise<Transcription> =>
+      this.begin(async () => transcribe(this.speechParts(), audio, given, onText));
+    yield* transcribeStream(run, options);
+  }
+
+  private speechParts(): SpeechParts {
+    const { transcriber, processor, resolver, engine } = this.model;
+    if (transcriber === undefined || processor.speech === undefined) {
+      throw new SensoriumError('unsupported_task', `The model '${this.modelId}' does not write down speech.`);
+    }
+    const submit: Submit = (request) =>
+      this.watch({ requestId: request.requestId }, (async () => engine.submit(request))());
+    return { transcriber, speech: processor.speech, resolver, submit };
   }
 
   private startChat(messages: ChatMessageInput[], options: ChatCallOptions): Promise<RunningRequest> {

@@ -216,7 +216,7 @@ function toNativeRequest(id: number, request: GenerationRequest, sampling: Resol
       runs,
       isInterleavedWithAudio,
     })),
-    sampling: sampling.native,
+    sampling: { ...sampling.native, ...request.constraints },
     cacheSalt: request.cacheSalt,
   };
 }

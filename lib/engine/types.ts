@@ -1,3 +1,4 @@
+import type { NativeSampling } from '../native/addon.js';
 import type { ExpandedPrompt } from '../processors/types.js';
 import type { SamplingOptions } from '../request/types.js';
 
@@ -72,6 +73,8 @@ export interface GenerationRequest {
   requestId: string;
   prompt: ExpandedPrompt;
   sampling: SamplingOptions;
+  /** What the answer may consist of, whatever the sampling says. */
+  constraints?: Pick<NativeSampling, 'allowedIds' | 'rules'> | undefined;
   /** Tenant: caches are shared only within one. */
   cacheSalt: string;
   signal?: AbortSignal | undefined;

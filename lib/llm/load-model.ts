@@ -14,6 +14,8 @@ import { openModelFolder, type ModelFolder } from '../model-folder/model-folder.
 import type { NativeAddon } from '../native/addon.js';
 import { createProcessor } from '../processors/index.js';
 import { Tokenizer } from '../tokenizer/tokenizer.js';
+import { readSpeechTokens } from '../transcription/speech-tokens.js';
+import { Transcriber } from '../transcription/transcriber.js';
 import { checkOptions, mediaCacheBytes, toMediaRules, toNativeOptions } from './native-options.js';
 import { embeddedModelPath } from './package-root.js';
 import { RequestPipeline, type PipelineParts } from './pipeline.js';
@@ -29,6 +31,8 @@ export interface LoadedModel extends PipelineParts {
   policy: MediaPolicy;
   mediaCache: ProcessedItemCache;
   pipeline: RequestPipeline;
+  /** Set where the model only writes down speech. */
+  transcriber?: Transcriber | undefined;
 }
 
 /** The template of the options (text or a file's path), else the checkpoint's, else the usual one of its type. */
@@ -73,6 +77,16 @@ function warnOfUnreadTensors(model: string, names: readonly string[]): void {
   );
 }
 
+function createTranscriber(
+  { generationConfig, config }: ModelFolder,
+  { processor, tokenizer, engine }: PipelineParts,
+): Transcriber | undefined {
+  const { speech } = processor;
+  if (speech === undefined) return undefined;
+  const tokens = readSpeechTokens(generationConfig, config, tokenizer);
+  return new Transcriber({ tokenizer, tokens, speech, maxModelLen: engine.info.maxModelLen });
+}
+
 /** Composes a model from its folder. Rejects with a SensoriumError; nothing stays open then. */
 export async function loadModel(options: LLMOptions, addon: NativeAddon): Promise<LoadedModel> {
   checkOptions(options);
@@ -83,8 +97,8 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
   const modelId = modelIds[0] as string;
   const processor = await createProcessor(folder.path, addon);
   const policy = createMediaPolicy(options.mediaPolicy);
-  const spellings = Object.values(processor.placeholders).map(({ token }) => token);
-  const tokenizer = new Tokenizer(folder.tokenizerJson, folder.tokenizerConfig, spellings);
+  const placeholders = Object.values(processor.placeholders);
+  const tokenizer = new Tokenizer(folder.tokenizerJson, folder.tokenizerConfig, placeholders);
   const renderer = await ChatRenderer.create({
     tokenizer,
     placeholders: processor.placeholders,
@@ -114,8 +128,10 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
     const parts: PipelineParts = { tokenizer, renderer, processor, resolver, engine };
     const mediaRules = toMediaRules(options, processor.modalities);
     const pipeline = new RequestPipeline(parts);
+    const transcriber = createTranscriber(folder, parts);
     return {
       ...parts,
+      transcriber,
       modelId,
       modelIds,
       dtype: nativeOptions.dtype,

@@ -4,7 +4,7 @@ import { orderMedia, type ChatRenderer, type PromptGuard } from '../chat/chat-re
 import { promptTooLong, throwIfAborted, type Engine } from '../engine/engine.js';
 import { snakeName, type ParamName } from '../engine/sampling.js';
 import type { RunningRequest } from '../engine/types.js';
-import { toSensoriumError } from '../errors.js';
+import { SensoriumError, toSensoriumError } from '../errors.js';
 import type { MediaResolver, MediaTimings } from '../media/resolver.js';
 import type { MediaOptions, MediaPart } from '../media/types.js';
 import type { ExpandedPrompt, Processor } from '../processors/types.js';
@@ -62,6 +62,7 @@ export class RequestPipeline {
     messages: readonly ChatMessage[],
     options: ChatOptions & PrepareOptions,
   ): Promise<ExpandedPrompt> {
+    this.checkTask();
     try {
       this.parts.resolver.checkOptions(options);
       const rendered = await this.renderChat(messages, options);
@@ -76,6 +77,7 @@ export class RequestPipeline {
     render: () => Promise<RenderedPrompt>,
     options: MediaOptions & SubmitOptions,
   ): Promise<RunningRequest> {
+    this.checkTask();
     const startedAt = performance.now();
     const sampling = options.sampling ?? {};
     throwIfAborted(options.signal);
@@ -95,6 +97,14 @@ export class RequestPipeline {
       },
       nameOf(options),
     );
+  }
+
+  /** A model that only writes down speech takes no prompts. */
+  private checkTask(): void {
+    if (this.parts.processor.speech === undefined) return;
+    const message =
+      'This model writes down speech and answers no prompts: send sounds to /v1/audio/transcriptions.';
+    throw new SensoriumError('unsupported_task', message);
   }
 
   private renderChat(messages: readonly ChatMessage[], options: ChatOptions): Promise<RenderedPrompt> {

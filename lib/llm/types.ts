@@ -2,6 +2,7 @@ import type { FinishReason, Timings, Usage } from '../engine/types.js';
 import type { DecodedMedia, MediaOptions, MediaPolicy, Modality } from '../media/types.js';
 import type { NativeStats } from '../native/addon.js';
 import type { ChatOptions, SamplingOptions } from '../request/types.js';
+import type { TranscriptionOptions } from '../transcription/types.js';
 
 export interface LLMOptions {
   /** Folder of a checkpoint in the Hub's layout. Default: the embedded demo model. */
@@ -81,6 +82,13 @@ export interface SubmitOptions {
   signal?: AbortSignal | undefined;
   /** Default `camel`. */
   paramStyle?: ParamStyle | undefined;
+}
+
+/** Options of `transcribe`. */
+export interface TranscribeOptions extends TranscriptionOptions {
+  requestId?: string | undefined;
+  cacheSalt?: string | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface BatchProgress {

@@ -13,7 +13,15 @@ import { decodeImage } from './image.js';
 import { Limiter } from './limiter.js';
 import { readMediaSettings, type MediaSettings } from './media-settings.js';
 import { hashSource, SourceLoader, type LoadedSource } from './source-loader.js';
-import type { DecodedMedia, MediaOptions, MediaPart, MediaPolicy, MediaSource, Modality } from './types.js';
+import type {
+  DecodedAudio,
+  DecodedMedia,
+  MediaOptions,
+  MediaPart,
+  MediaPolicy,
+  MediaSource,
+  Modality,
+} from './types.js';
 import type { ResolveHost } from './url-guard.js';
 import { decodeVideo } from './video.js';
 
@@ -102,6 +110,32 @@ export class MediaResolver {
     for (const modality of MODALITIES) {
       const part: MediaPart = { modality, param: 'mm_processor_kwargs' };
       readMediaSettings(part, {}, options, this.options.policy);
+    }
+  }
+
+  /** A decoded sound, held against the budgets until `use` is done with it. Throws as `resolve`. */
+  async withSound<T>(
+    part: MediaPart,
+    context: ResolveContext,
+    use: (sound: DecodedAudio) => Promise<T>,
+  ): Promise<T> {
+    const { signal = new AbortController().signal } = context;
+    const leases: ByteLease[] = [];
+    const reserve = async (numBytes: number): Promise<void> => {
+      leases.push(await this.decodeBudget.acquire(numBytes, signal));
+    };
+    try {
+      const settings = this.check(part, {});
+      const loaded = await this.loader.load(part.source as MediaSource, part.modality, leases, signal);
+      throwIfAborted(signal);
+      const decodeContext = { policy: this.options.policy, signal, reserve };
+      const decoded = await this.decode(loaded, 'audio', settings, decodeContext);
+      throwIfAborted(signal);
+      return await use(decoded as DecodedAudio);
+    } catch (error) {
+      throw toSensoriumError(error).withParam(part.param);
+    } finally {
+      for (const lease of leases) lease.release();
     }
   }
 

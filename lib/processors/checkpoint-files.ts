@@ -11,12 +11,19 @@ export interface CheckpointFiles {
   /** Falls back to `imageProcessor`, as the families without a video file of their own do. */
   videoProcessor: JsonObject;
   featureExtractor: JsonObject;
+  /** processor_config.json as a whole. */
+  processor: JsonObject;
+  /** config.json of the checkpoint whose weights complete this one (Ultravox's language model). */
+  companion?: JsonObject | undefined;
   /** Text of special tokens by id. */
   specialTokens: ReadonlyMap<number, string>;
 }
 
-/** Reads a checkpoint's configuration in every spelling that hubs hold. Throws `invalid_checkpoint`. */
-export async function readCheckpointFiles(folder: string): Promise<CheckpointFiles> {
+/**
+ * Reads a checkpoint's configuration in every spelling that hubs hold. `companionFolder`: of the checkpoint that completes
+ * it. Throws `invalid_checkpoint`.
+ */
+export async function readCheckpointFiles(folder: string, companionFolder = ''): Promise<CheckpointFiles> {
   const config = await readJson(folder, 'config.json');
   if (config === undefined) throw invalidFile('config.json', 'is missing');
   const preprocessor = (await readJson(folder, 'preprocessor_config.json')) ?? {};
@@ -28,6 +35,8 @@ export async function readCheckpointFiles(folder: string): Promise<CheckpointFil
     imageProcessor,
     videoProcessor: objectAt(combined, 'video_processor') ?? video ?? imageProcessor,
     featureExtractor: { ...preprocessor, ...objectAt(combined, 'feature_extractor') },
+    processor: combined,
+    companion: companionFolder === '' ? undefined : await readJson(companionFolder, 'config.json'),
     specialTokens: await readSpecialTokens(folder),
   };
 }

@@ -1,12 +1,19 @@
 import { SensoriumError } from '../errors.js';
 import type { NativeAddon } from '../native/addon.js';
 import { objectAt, readCheckpointFiles, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
+import { createLlavaOnevisionProcessor } from './llava-onevision.js';
+import { createLlavaProcessor } from './llava.js';
+import { createMinicpmVProcessor } from './minicpm-v.js';
+import { createPhi3VProcessor } from './phi3-v.js';
 import { createQwen25OmniProcessor } from './qwen2-5-omni.js';
+import { createQwen2AudioProcessor } from './qwen2-audio.js';
 import { createQwen2VlProcessor } from './qwen2-vl.js';
 import { createQwen3OmniProcessor } from './qwen3-omni.js';
 import { createQwen3VlProcessor } from './qwen3-vl.js';
 import { createTextOnlyProcessor } from './text-only.js';
 import type { Processor } from './types.js';
+import { createUltravoxProcessor } from './ultravox.js';
+import { createWhisperProcessor } from './whisper.js';
 
 interface Family {
   name: string;
@@ -22,6 +29,48 @@ const FAMILIES: readonly Family[] = [
     architectures: ['Qwen2ForCausalLM'],
     modelTypes: ['qwen2'],
     create: createTextOnlyProcessor,
+  },
+  {
+    name: 'llama',
+    architectures: ['LlamaForCausalLM'],
+    modelTypes: ['llama'],
+    create: createTextOnlyProcessor,
+  },
+  {
+    name: 'mistral',
+    architectures: ['MistralForCausalLM'],
+    modelTypes: ['mistral'],
+    create: createTextOnlyProcessor,
+  },
+  {
+    name: 'phi3',
+    architectures: ['Phi3ForCausalLM'],
+    modelTypes: ['phi3'],
+    create: createTextOnlyProcessor,
+  },
+  {
+    name: 'llava',
+    architectures: ['LlavaForConditionalGeneration'],
+    modelTypes: ['llava'],
+    create: createLlavaProcessor,
+  },
+  {
+    name: 'llava_onevision',
+    architectures: ['LlavaOnevisionForConditionalGeneration'],
+    modelTypes: ['llava_onevision'],
+    create: createLlavaOnevisionProcessor,
+  },
+  {
+    name: 'phi3_v',
+    architectures: ['Phi3VForCausalLM'],
+    modelTypes: ['phi3_v'],
+    create: createPhi3VProcessor,
+  },
+  {
+    name: 'minicpm_v',
+    architectures: ['MiniCPMV'],
+    modelTypes: ['minicpmv'],
+    create: createMinicpmVProcessor,
   },
   {
     name: 'qwen2_vl',
@@ -76,6 +125,24 @@ const FAMILIES: readonly Family[] = [
     modelTypes: ['qwen3_omni_moe', 'qwen3_omni_moe_thinker'],
     create: createQwen3OmniProcessor,
   },
+  {
+    name: 'qwen2_audio',
+    architectures: ['Qwen2AudioForConditionalGeneration'],
+    modelTypes: ['qwen2_audio'],
+    create: createQwen2AudioProcessor,
+  },
+  {
+    name: 'ultravox',
+    architectures: ['UltravoxModel'],
+    modelTypes: ['ultravox'],
+    create: createUltravoxProcessor,
+  },
+  {
+    name: 'whisper',
+    architectures: ['WhisperForConditionalGeneration'],
+    modelTypes: ['whisper'],
+    create: createWhisperProcessor,
+  },
 ];
 
 /**
@@ -83,7 +150,7 @@ const FAMILIES: readonly Family[] = [
  * Throws `unsupported_architecture` naming the supported ones, `invalid_checkpoint`.
  */
 export async function createProcessor(folder: string, addon: NativeAddon): Promise<Processor> {
-  const files = await readCheckpointFiles(folder);
+  const files = await readCheckpointFiles(folder, addon.findCompanion(folder));
   const family = findFamily(files.config);
   return family.create(family.name, files, addon);
 }

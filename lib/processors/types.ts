@@ -1,5 +1,5 @@
 import type { NativeMedia } from '../native/addon.js';
-import type { DecodedMedia, DenseTensor, Modality } from '../media/types.js';
+import type { DecodedAudio, DecodedMedia, DenseTensor, Modality } from '../media/types.js';
 
 /** Placeholder tokens of one modality in a prompt. */
 export interface PlaceholderTokens {
@@ -17,12 +17,22 @@ export interface ProcessedItem {
   /** Encoder rows, i.e. placeholder tokens. */
   numTokens: number;
   sizeBytes: number;
+  /** Sound whose rows depend on the others of its prompt: its features where a longer one is among them. */
+  paddedMedia?: NativeMedia | undefined;
   /** Video with its own sound: the sound's item. */
   audio?: ProcessedItem | undefined;
   /** Video: seconds of one temporal patch. */
   secondsPerGrid?: number | undefined;
+  /** Picture of a family whose prompt tells its slices: how they lie. */
+  tileGrid?: TileGrid | undefined;
   /** Video of a family that tells times: seconds at the middle of each temporal patch. */
   patchTimes?: number[] | undefined;
+}
+
+/** Tiles behind a picture's overview; 0 rows: the overview alone. */
+export interface TileGrid {
+  rows: number;
+  columns: number;
 }
 
 /** A ProcessedItem with the key that names it in every cache. */
@@ -66,15 +76,43 @@ export interface VideoSampling {
   isConstantRate?: boolean | undefined;
 }
 
+/** A whole sound as a model that writes down speech takes it: in windows. */
+export interface SpeechFeatures {
+  media: NativeMedia;
+  /** Frames with sound in them; windows beyond hold padding only. */
+  numSoundFrames: number;
+  /** Frames in all; for short sounds a whole window. */
+  numFrames: number;
+}
+
+/** How a model that writes down speech hears. */
+export interface SpeechProcessor {
+  /** Frames of one window. */
+  readonly windowFrames: number;
+  readonly secondsPerFrame: number;
+  /** Spectrogram of a whole sound, on worker threads. Throws `invalid_audio`. */
+  analyse(sound: DecodedAudio): Promise<SpeechFeatures>;
+  /** The window from frame `begin` on, zeros behind the last frame. */
+  window(features: SpeechFeatures, begin: number): ProcessedItem;
+}
+
 /** One model family's media rules. Built from the checkpoint's folder; holds no request state. */
 export interface Processor {
   readonly family: string;
   readonly modalities: readonly Modality[];
   readonly placeholders: Partial<Record<Modality, PlaceholderTokens>>;
+  /** Whether rendered chats begin with what the tokenizer puts before a text, as prompts do. Default false. */
+  readonly addsSpecialTokens?: boolean | undefined;
+  /** Spellings that stand for media though the tokenizer knows no such token; their ids lie behind its vocabulary. */
+  readonly addedTokens?: readonly { id: number; content: string }[] | undefined;
   /** Rate that audio must be resampled to. */
   readonly samplingRate: number;
   /** Default sampling of videos, before request options. */
   readonly videoSampling: VideoSampling;
+  /** Set by families that only write down speech: they take no prompts with media. */
+  readonly speech?: SpeechProcessor | undefined;
+  /** Options that follow from all media of a request together; each item is processed, and cached, with them. */
+  optionsOfRequest?(parts: readonly { modality: Modality }[]): Record<string, unknown>;
   /** Decoded media to encoder input, on worker threads. `options`: merged mm_processor_kwargs and part options. */
   process(media: DecodedMedia, options: Record<string, unknown>): Promise<ProcessedItem>;
   /**

@@ -1,9 +1,21 @@
 import { SensoriumError } from '../errors.js';
 import type { DecodedAudio } from '../media/types.js';
 import type { NativeAddon, NativeMedia } from '../native/addon.js';
+import { numberAt, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
 import { withNativeErrors } from './native-error.js';
 
 export const WHISPER_SAMPLING_RATE = 16_000;
+/** Samples of one mel frame. */
+export const HOP_LENGTH = 160;
+
+/** A sound's samples at Whisper's rate. Throws `invalid_audio`. */
+export async function whisperSamples(addon: NativeAddon, audio: DecodedAudio): Promise<Float32Array> {
+  const { samples, samplingRate } = audio;
+  if (samplingRate === WHISPER_SAMPLING_RATE) return samples;
+  return await withNativeErrors('audio', () =>
+    addon.resample(samples, 1, samplingRate, WHISPER_SAMPLING_RATE),
+  );
+}
 
 /** Log-mel frames of a sound at any rate, as if followed by silence. Throws `invalid_audio`. */
 export async function whisperFeatures(
@@ -11,13 +23,17 @@ export async function whisperFeatures(
   audio: DecodedAudio,
   numMelBins: number,
 ): Promise<NativeMedia> {
-  return await withNativeErrors('audio', async () => {
-    const samples =
-      audio.samplingRate === WHISPER_SAMPLING_RATE
-        ? audio.samples
-        : await addon.resample(audio.samples, 1, audio.samplingRate, WHISPER_SAMPLING_RATE);
-    return await addon.logMel(samples, { numMelBins, isPaddedWithSilence: true });
-  });
+  const samples = await whisperSamples(addon, audio);
+  return await withNativeErrors('audio', () =>
+    addon.logMel(samples, { numMelBins, isPaddedWithSilence: true }),
+  );
+}
+
+/** Bins of a checkpoint's spectrograms: what the encoder was made for, else what the feature extractor says. */
+export function melBinsOf(audioConfig: JsonObject, files: CheckpointFiles, fallback: number): number {
+  return (
+    numberAt(audioConfig, 'num_mel_bins') ?? numberAt(files.featureExtractor, 'feature_size') ?? fallback
+  );
 }
 
 /** Rows after the stride-2 convolution and the pooling by two of Qwen's audio towers. Throws `invalid_audio` when none. */

@@ -2,9 +2,12 @@ import { isAscii } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { SensoriumError } from '../errors.js';
 import { checkJsonBounds } from './json-bounds.js';
+import { readForm, type FormBody } from './multipart.js';
 import type { NodeRequest } from './types.js';
 
 const MEBIBYTE = 2 ** 20;
+/** What the borders of a form's parts add to them. */
+const FORM_OVERHEAD_BYTES = 64 * 1024;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function checkHeaders(request: IncomingMessage): void {
@@ -32,6 +35,9 @@ function parseJson(bytes: Buffer): unknown {
   }
 }
 
+const tooManyBodies = (): SensoriumError =>
+  new SensoriumError('rate_limited', 'Too many large request bodies at once; try again soon.');
+
 /** Reads JSON bodies under a cap for each and a budget for all that are in memory at once. */
 export class BodyReader {
   readonly #maxBytes: number;
@@ -52,6 +58,23 @@ export class BodyReader {
     return parseJson(await this.#readBytes(request));
   }
 
+  /** A multipart form; counted against the cap while it streams in. */
+  async readForm(request: NodeRequest): Promise<FormBody> {
+    const declared = Number(request.headers['content-length'] ?? 0);
+    if (declared > this.#maxBytes + FORM_OVERHEAD_BYTES) throw this.#tooLarge();
+    let numBytes = 0;
+    const onBytes = (count: number): void => {
+      numBytes += count;
+      this.#inFlightBytes += count;
+      if (this.#inFlightBytes > this.#maxInFlightBytes) throw tooManyBodies();
+    };
+    try {
+      return await readForm(request, { maxBytes: this.#maxBytes, tooLarge: () => this.#tooLarge(), onBytes });
+    } finally {
+      this.#inFlightBytes -= numBytes;
+    }
+  }
+
   async #readBytes(request: IncomingMessage): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let numBytes = 0;
@@ -61,7 +84,7 @@ export class BodyReader {
         this.#inFlightBytes += chunk.length;
         if (numBytes > this.#maxBytes) throw this.#tooLarge();
         if (this.#inFlightBytes > this.#maxInFlightBytes) {
-          throw new SensoriumError('rate_limited', 'Too many large request bodies at once; try again soon.');
+          throw tooManyBodies();
         }
         chunks.push(chunk);
       }

@@ -1,4 +1,5 @@
 import { SensoriumError, toSensoriumError } from '../errors.js';
+import type { FormBody } from './multipart.js';
 import { requestIdOf } from './request-id.js';
 import type { NodeRequest, NodeResponse, Route, ServerContext } from './types.js';
 
@@ -31,6 +32,10 @@ export class Exchange {
 
   readJson(): Promise<unknown> {
     return this.context.bodies.readJson(this.request);
+  }
+
+  readForm(): Promise<FormBody> {
+    return this.context.bodies.readForm(this.request);
   }
 
   sendJson(status: number, body: unknown): void {

@@ -54,6 +54,21 @@ export class AddedTokens {
     }
   }
 
+  /** A control token that the tokenizer itself does not know; does nothing where it does. */
+  addMissing(content: string, id: number): void {
+    if (this.byContent.has(content)) return;
+    const token: AddedToken = {
+      id,
+      content,
+      isSpecial: true,
+      stripsLeft: false,
+      stripsRight: false,
+      isSingleWord: false,
+    };
+    this.byContent.set(content, token);
+    if (!this.byId.has(id)) this.byId.set(id, token);
+  }
+
   /** Spellings of the control tokens. */
   specialSpellings(): string[] {
     return [...this.byContent.values()].filter((token) => token.isSpecial).map((token) => token.content);

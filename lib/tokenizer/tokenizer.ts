@@ -14,6 +14,12 @@ export interface EncodeOptions {
   addSpecialTokens?: boolean | undefined;
 }
 
+/** What stands for one medium in a prompt, until it is replaced. */
+export interface PlaceholderToken {
+  token: string;
+  tokenId: number;
+}
+
 /** Sees the number of tokens so far, and may end the encoding by throwing. */
 export type TokenCheck = (numTokens: number) => void;
 
@@ -40,8 +46,12 @@ export class Tokenizer {
   private readonly prefixIds: number[];
   private readonly suffixIds: number[];
 
-  /** `placeholders`: spellings that count as control tokens besides the special ones. */
-  constructor(tokenizerJson: JsonObject, tokenizerConfig: JsonObject, placeholders: readonly string[] = []) {
+  /** `placeholders`: spellings that count as control tokens besides the special ones, in the vocabulary or not. */
+  constructor(
+    tokenizerJson: JsonObject,
+    tokenizerConfig: JsonObject,
+    placeholders: readonly PlaceholderToken[] = [],
+  ) {
     this.addedTokens = new AddedTokens(tokenizerJson.added_tokens);
     this.hf = createHfTokenizer(tokenizerJson, tokenizerConfig);
     const model = this.hf.model;
@@ -53,7 +63,11 @@ export class Tokenizer {
     const decoding = tokenBytesOf(tokenizerJson.decoder);
     this.toBytes = decoding.toBytes;
     this.stripsFirstBlank = decoding.stripsFirstBlank;
-    const control = new Set([...this.addedTokens.specialSpellings(), ...placeholders]);
+    for (const { token, tokenId } of placeholders) this.addedTokens.addMissing(token, tokenId);
+    const control = new Set([
+      ...this.addedTokens.specialSpellings(),
+      ...placeholders.map(({ token }) => token),
+    ]);
     this.encoder = new StepEncoder(this.hf, this.addedTokens, control, tokenizerJson.pre_tokenizer);
     this.controlSpellings = this.encoder.controlSpellings;
     [this.prefixIds, this.suffixIds] = this.probePostProcessor();

@@ -47,6 +47,25 @@ std::optional<uint64_t> read_seed(const Fields& fields) {
   return seed;
 }
 
+std::vector<int32_t> read_optional_ids(const Fields& fields, const char* key) {
+  if (!fields.has(key)) return {};
+  return read_token_ids(fields.get(key), fields.path(key), kMaxListLength);
+}
+
+DecodingRules read_rules(const Fields& fields) {
+  DecodingRules rules;
+  rules.begin_suppressed_ids = read_optional_ids(fields, "beginSuppressedIds");
+  rules.suppressed_ids = read_optional_ids(fields, "suppressedIds");
+  if (!fields.has("timestamps")) return rules;
+  const Fields timestamps(fields.get("timestamps"), fields.path("timestamps"));
+  TimestampRules& result = rules.timestamps.emplace();
+  result.no_timestamps_id = timestamps.int32("noTimestampsId", 0, kMaxInt32 - 1);
+  result.eos_id = timestamps.int32("eosId", 0, kMaxInt32);
+  const auto max_initial_index = timestamps.optional_integer("maxInitialIndex", 0, kMaxInt32);
+  if (max_initial_index) result.max_initial_index = static_cast<int32_t>(*max_initial_index);
+  return rules;
+}
+
 SamplingParams read_sampling(const Fields& fields) {
   SamplingParams sampling;
   const auto number = [&](const char* key, double min, double max) { return static_cast<float>(fields.number(key, min, max)); };
@@ -65,6 +84,8 @@ SamplingParams read_sampling(const Fields& fields) {
   sampling.stop_token_ids = read_token_ids(fields.get("stopTokenIds"), fields.path("stopTokenIds"), kMaxListLength);
   if (fields.has("numLogprobs")) sampling.num_logprobs = fields.int32("numLogprobs", 0, kMaxInt32);
   sampling.n = fields.int32("n", 1, kMaxInt32);
+  sampling.allowed_ids = read_optional_ids(fields, "allowedIds");
+  if (fields.has("rules")) sampling.rules = read_rules(Fields(fields.get("rules"), fields.path("rules")));
   return sampling;
 }
 

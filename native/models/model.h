@@ -102,6 +102,9 @@ using LoadProgress = std::function<void(size_t done_bytes, size_t total_bytes)>;
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& backend, const LoadProgress& progress,
                                   std::vector<std::string>* unread_tensors = nullptr, std::filesystem::path companion = {});
 
+/// Folder of the tensors that the checkpoint in `folder` leaves to another one; empty: none, or none is found.
+std::filesystem::path find_companion(const std::filesystem::path& folder);
+
 /// Registry names of the families, for messages.
 std::vector<std::string> supported_architectures();
 

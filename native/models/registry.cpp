@@ -79,6 +79,16 @@ std::vector<std::string> supported_architectures() {
   return names;
 }
 
+std::filesystem::path find_companion(const std::filesystem::path& folder) {
+  try {
+    const ConfigSection config = ConfigSection::read(folder);
+    const ModelFamily* family = find_family(config).first;
+    return family->find_companion == nullptr ? std::filesystem::path() : family->find_companion(config, folder);
+  } catch (const Error&) {
+    return {};  // loading says what is wrong
+  }
+}
+
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& backend, const LoadProgress& progress,
                                   std::vector<std::string>* unread_tensors, std::filesystem::path companion) {
   const ConfigSection config = ConfigSection::read(folder);

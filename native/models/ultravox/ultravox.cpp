@@ -41,7 +41,7 @@ std::unique_ptr<Model> load_ultravox(LoadRequest request) {
   if (!request.loader.has("model.embed_tokens.weight")) {
     request.config.fail("text_model_id", "the checkpoint holds no language model; put the folder of \"" +
                                              request.config.text({"text_model_id"}, "") +
-                                             "\" beside or inside this one as \"text_model\", or name it when loading");
+                                             "\" beside or inside this one as \"text_model\"");
   }
   const ConfigSection section = text_section(request);
   const TextConfig text = read_text_config(section, text_defaults(section));

@@ -98,6 +98,8 @@ export class FakeAddon implements NativeAddon {
   patchifyVideo = notUsed;
   logMel = notUsed;
   resample = notUsed;
+  soundWindow = notUsed;
+  findCompanion = (): string => '';
 
   createEngine(
     options: NativeEngineOptions,

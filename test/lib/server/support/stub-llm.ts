@@ -8,6 +8,7 @@ import { SensoriumError } from '../../../../lib/errors.js';
 import type { LLMStats, RequestObservation, SubmitOptions } from '../../../../lib/llm/types.js';
 import type { ChatMessage, ChatOptions } from '../../../../lib/request/types.js';
 import type { ServerLLM } from '../../../../lib/server/types.js';
+import type { Transcription, TranscriptionEvent } from '../../../../lib/transcription/types.js';
 
 export interface StubBehaviour {
   /** Pieces of the answer, one token each. */
@@ -102,6 +103,17 @@ export class StubLLM {
 
   detokenize(tokenIds: number[]): string {
     return Buffer.from(tokenIds).toString();
+  }
+
+  readonly canTranscribe: boolean = false;
+
+  transcribe(): Promise<Transcription> {
+    return Promise.reject(new Error('not used'));
+  }
+
+  // eslint-disable-next-line require-yield
+  async *transcribeStream(): AsyncGenerator<TranscriptionEvent, void> {
+    await Promise.reject(new Error('not used'));
   }
 
   stats(): LLMStats {
