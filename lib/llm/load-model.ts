@@ -97,7 +97,7 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
   const modelId = modelIds[0] as string;
   const processor = await createProcessor(folder.path, addon);
   const policy = createMediaPolicy(options.mediaPolicy);
-  const placeholders = Object.values(processor.placeholders);
+  const placeholders = [...Object.values(processor.placeholders), ...(processor.addedTokens ?? [])];
   const tokenizer = new Tokenizer(folder.tokenizerJson, folder.tokenizerConfig, placeholders);
   const renderer = await ChatRenderer.create({
     tokenizer,

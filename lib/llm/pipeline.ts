@@ -107,8 +107,11 @@ export class RequestPipeline {
     throw new SensoriumError('unsupported_task', message);
   }
 
-  private renderChat(messages: readonly ChatMessage[], options: ChatOptions): Promise<RenderedPrompt> {
-    return this.parts.renderer.render(messages, options, this.guard);
+  private async renderChat(messages: readonly ChatMessage[], options: ChatOptions): Promise<RenderedPrompt> {
+    const { renderer, processor, tokenizer } = this.parts;
+    const rendered = await renderer.render(messages, options, this.guard);
+    if (processor.addsSpecialTokens !== true) return rendered;
+    return { ...rendered, tokenIds: tokenizer.withSpecialTokens(rendered.tokenIds) };
   }
 
   private async readPrompt(

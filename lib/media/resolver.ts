@@ -84,7 +84,11 @@ export class MediaResolver {
   async resolve(parts: MediaPart[], options: MediaOptions, context: ResolveContext): Promise<KeyedItem[]> {
     throwIfAborted(context.signal);
     const { tenant, timings = { fetchMs: 0, preprocessMs: 0 } } = context;
-    const works = parts.map((part): Work => ({ part, settings: this.check(part, options), tenant, timings }));
+    const common = this.options.processor.optionsOfRequest?.(parts);
+    const works = parts.map((part): Work => {
+      const settings = withProcessorKwargs(this.check(part, options), common);
+      return { part, settings, tenant, timings };
+    });
     const failure = new AbortController();
     const signal = context.signal ? AbortSignal.any([context.signal, failure.signal]) : failure.signal;
     const limiter = new Limiter(MAX_CONCURRENT_PARTS);
@@ -247,6 +251,16 @@ export class MediaResolver {
     const { modelId } = this.options;
     return mediaKey({ tenant, modelId, modality: part.modality, identity, ioKwargs, processorKwargs });
   }
+}
+
+/** The settings with further options for the processor. */
+function withProcessorKwargs(
+  settings: MediaSettings,
+  kwargs: Record<string, unknown> | undefined,
+): MediaSettings {
+  return kwargs === undefined
+    ? settings
+    : { ...settings, processorKwargs: { ...settings.processorKwargs, ...kwargs } };
 }
 
 /** `index` counts within the modality, as clients that send `multi_modal_uuids` count. */

@@ -32,6 +32,8 @@ export interface NativeMedia {
   readonly grid: [number, number, number];
   /** Rows of features: patches, or mel frames. */
   readonly numRows: number;
+  /** A picture that was cut into tiles: how they lie, and the cells that the encoder makes of them where that is not fixed. */
+  readonly tiles: { rows: number; columns: number; packedHeight: number; packedWidth: number } | null;
   /** Copy of the features as floats, row-major (tests). */
   features(): Float32Array;
 }
@@ -52,6 +54,26 @@ export interface NativePatchOptions {
   height: number;
 }
 
+/** What is cut of a picture, or of each frame of a clip. */
+export type NativeViewRules =
+  /** One view: resized to `width` x `height`, or its shorter side to `shortestEdge`; then the middle is kept. */
+  | {
+      kind: 'clip';
+      width: number;
+      height: number;
+      shortestEdge?: number | undefined;
+      cropWidth?: number | undefined;
+      cropHeight?: number | undefined;
+      /** First of all the picture is centred on a square of this colour. */
+      squareBackground?: [number, number, number] | undefined;
+    }
+  /** LLaVA-OneVision: an overview, then tiles of the best of `pinpoints` ([height, width]). */
+  | { kind: 'anyres'; tile: number; pinpoints: [number, number][]; maxTiles: number }
+  /** Phi-3.5-vision: an overview, then at most `numCrops` tiles. */
+  | { kind: 'hd'; tile: number; numCrops: number }
+  /** MiniCPM-V: the whole picture, then at most `maxSlices` slices. */
+  | { kind: 'slices'; maxSlices: number; scaleResolution: number };
+
 export interface NativeSampling {
   temperature: number;
   topP: number;
@@ -69,12 +91,30 @@ export interface NativeSampling {
   stopTokenIds: number[];
   numLogprobs?: number | undefined;
   n: number;
+  /** Only these are chosen; log-probabilities stay those of all tokens. */
+  allowedIds?: number[] | undefined;
+  rules?: NativeDecodingRules | undefined;
+}
+
+/** What an answer may consist of (Whisper): tokens that are never chosen, or not as the first, and the order of timestamps. */
+export interface NativeDecodingRules {
+  beginSuppressedIds?: number[] | undefined;
+  suppressedIds?: number[] | undefined;
+  /** Timestamps are the ids above `noTimestampsId`. */
+  timestamps?:
+    | {
+        noTimestampsId: number;
+        eosId: number;
+        /** The first timestamp is at most this many steps after the beginning. */
+        maxInitialIndex?: number | undefined;
+      }
+    | undefined;
 }
 
 export interface NativeMediaItem {
   key: string;
   media: NativeMedia;
-  /** [offset, count] pairs in the prompt. */
+  /** [offset, count] pairs in the prompt; none for a model whose decoder attends to what it hears. */
   runs: [number, number][];
   isInterleavedWithAudio: boolean;
 }
@@ -220,6 +260,25 @@ export interface NativeAddon {
     secondsPerGrid: number,
     options: NativePatchOptions,
   ): Promise<NativeMedia>;
+  /**
+   * Views of pictures of one size as rows of patches, [3, patch, patch] each, view by view and tile by tile. Of `options`
+   * patchSize, filter, rescaling and normalising count.
+   */
+  patchifyViews(
+    frames: Uint8Array[],
+    width: number,
+    height: number,
+    modality: 'image' | 'video',
+    rules: NativeViewRules,
+    options: Omit<NativePatchOptions, 'width' | 'height'>,
+  ): Promise<NativeMedia>;
+  /** Slices that patchifyViews would cut of a picture; 0 rows: none. */
+  planSlices(
+    width: number,
+    height: number,
+    rules: { maxSlices: number; scaleResolution: number },
+    patchSize: number,
+  ): { rows: number; columns: number };
   /** Mono samples at 16 kHz. */
   logMel(
     samples: Float32Array,
@@ -244,6 +303,13 @@ export interface NativeAddon {
     grid: [number, number, number],
     secondsPerGrid: number,
   ): NativeMedia;
+  /**
+   * Frames [begin, begin + numFrames) of a sound's features as media of their own, followed by zeros up to `paddedFrames`.
+   * What lies behind the last frame is left out.
+   */
+  soundWindow(media: NativeMedia, begin: number, numFrames: number, paddedFrames: number): NativeMedia;
+  /** Folder of the tensors that a checkpoint leaves to another one; empty: none. */
+  findCompanion(folder: string): string;
   /** Interleaved samples of `numChannels` at `fromRate` to mono at `toRate`. */
   resample(
     samples: Float32Array,

@@ -104,7 +104,7 @@ export interface Processor {
   /** Whether rendered chats begin with what the tokenizer puts before a text, as prompts do. Default false. */
   readonly addsSpecialTokens?: boolean | undefined;
   /** Spellings that stand for media though the tokenizer knows no such token; their ids lie behind its vocabulary. */
-  readonly addedTokens?: readonly { id: number; content: string }[] | undefined;
+  readonly addedTokens?: readonly { token: string; tokenId: number }[] | undefined;
   /** Rate that audio must be resampled to. */
   readonly samplingRate: number;
   /** Default sampling of videos, before request options. */

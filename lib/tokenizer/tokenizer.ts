@@ -91,6 +91,12 @@ export class Tokenizer {
     return this.surround(await runInSlices(this.encoder.encode(text), check), options);
   }
 
+  /** Ids of a text with what the post-processor puts around it, unless they begin with it already. */
+  withSpecialTokens(ids: readonly number[]): number[] {
+    if (this.prefixIds.length > 0 && this.prefixIds.every((id, i) => ids[i] === id)) return [...ids];
+    return [...this.prefixIds, ...ids, ...this.suffixIds];
+  }
+
   private surround(ids: number[], { addSpecialTokens }: EncodeOptions): number[] {
     return addSpecialTokens === true ? [...this.prefixIds, ...ids, ...this.suffixIds] : ids;
   }

@@ -14,10 +14,14 @@
 #include "binding/media_functions.h"
 #include "binding/media_object.h"
 #include "binding/request_reader.h"
+#include "binding/view_functions.h"
 #include "core/allocator.h"
+#include "models/model.h"
 
 namespace sensorium::binding {
 namespace {
+
+constexpr size_t kMaxPathBytes = 1u << 16;
 
 Napi::Value cpu_info_entry(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -45,6 +49,12 @@ Napi::Value create_engine_entry(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value find_companion_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::String::New(info.Env(), find_companion(read_string(info[0], "folder", kMaxPathBytes)).string());
+  });
+}
+
 void return_freed_memory_entry(const Napi::CallbackInfo&) { return_freed_memory(); }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
@@ -55,9 +65,11 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("version", SENSORIUM_VERSION);
   exports.Set("cpuInfo", Napi::Function::New<cpu_info_entry>(env, "cpuInfo"));
   exports.Set("supportedArchitectures", Napi::Function::New<supported_architectures_entry>(env, "supportedArchitectures"));
+  exports.Set("findCompanion", Napi::Function::New<find_companion_entry>(env, "findCompanion"));
   exports.Set("returnFreedMemory", Napi::Function::New<return_freed_memory_entry>(env, "returnFreedMemory"));
   exports.Set("createEngine", Napi::Function::New<create_engine_entry>(env, "createEngine"));
   add_media_functions(env, exports);
+  add_view_functions(env, exports);
   return exports;
 }
 

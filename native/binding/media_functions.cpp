@@ -10,6 +10,7 @@
 
 #include "binding/arguments.h"
 #include "binding/media_object.h"
+#include "binding/patch_options.h"
 #include "binding/promise_worker.h"
 #include "media/log_mel.h"
 #include "media/patchify.h"
@@ -18,53 +19,15 @@
 namespace sensorium::binding {
 namespace {
 
-constexpr int32_t kMaxSide = 65535;
-constexpr uint32_t kMaxFrames = 65536;
+/// Mel frames of a window: two days of sound.
+constexpr int64_t kMaxWindowFrames = int64_t{1} << 24;
+
 constexpr int64_t kMaxPixelLimit = int64_t{1} << 40;
-
-ResizeFilter read_filter(const Fields& fields) {
-  const std::string name = fields.string("filter", 16);
-  if (name == "bilinear") return ResizeFilter::kBilinear;
-  if (name == "bicubic") return ResizeFilter::kBicubic;
-  if (name == "lanczos") return ResizeFilter::kLanczos;
-  throw Error(ErrorCode::kInvalidArgument, fields.path("filter") + " must be bilinear, bicubic or lanczos");
-}
-
-void read_channels(const Fields& fields, const char* key, float out[3]) {
-  const Napi::Array values = read_array(fields.get(key), fields.path(key), 3);
-  if (values.Length() != 3) throw Error(ErrorCode::kInvalidArgument, fields.path(key) + " must have 3 elements");
-  for (uint32_t i = 0; i < 3; ++i) out[i] = static_cast<float>(read_number(values.Get(i), fields.path(key), -1e6, 1e6));
-}
-
-PatchOptions read_patch_options(const Fields& fields) {
-  PatchOptions options;
-  options.patch_size = fields.int32("patchSize", 1, 1024);
-  options.temporal_patch_size = fields.int32("temporalPatchSize", 1, 1024);
-  options.merge_size = fields.int32("mergeSize", 1, 1024);
-  read_channels(fields, "mean", options.mean);
-  read_channels(fields, "std", options.std);
-  options.filter = read_filter(fields);
-  options.do_resize = fields.boolean("doResize");
-  options.do_rescale = fields.boolean("doRescale");
-  options.do_normalize = fields.boolean("doNormalize");
-  options.rescale_factor = fields.number("rescaleFactor", -1e6, 1e6);
-  return options;
-}
 
 class PatchifyWorker : public PromiseWorker {
  public:
-  PatchifyWorker(Napi::Env env, std::vector<HeldArray<uint8_t>> frames, int32_t width, int32_t height,
-                 const Napi::Value& options, Modality modality, float seconds_per_grid)
+  PatchifyWorker(Napi::Env env, HeldFrames frames, const Napi::Value& options, Modality modality, float seconds_per_grid)
       : PromiseWorker(env), frames_(std::move(frames)), modality_(modality), seconds_per_grid_(seconds_per_grid) {
-    const size_t num_bytes = static_cast<size_t>(width) * height * 3;
-    for (const HeldArray<uint8_t>& frame : frames_) {
-      if (frame.values().size() != num_bytes) {
-        throw Error(ErrorCode::kInvalidArgument, "pixels of " + std::to_string(width) + " x " + std::to_string(height) +
-                                                     " need " + std::to_string(num_bytes) + " bytes, not " +
-                                                     std::to_string(frame.values().size()));
-      }
-      views_.push_back({frame.values().data(), width, height});
-    }
     const Fields fields(options, "options");
     options_ = read_patch_options(fields);
     size_ = {fields.int32("height", 1, kMaxSide), fields.int32("width", 1, kMaxSide)};
@@ -72,14 +35,13 @@ class PatchifyWorker : public PromiseWorker {
 
  private:
   void run() override {
-    ProcessedMedia media = patchify(views_, size_, options_, modality_);
+    ProcessedMedia media = patchify(frames_.views(), size_, options_, modality_);
     media.seconds_per_grid = seconds_per_grid_;
     media_ = std::make_shared<const ProcessedMedia>(std::move(media));
   }
   Napi::Value result(Napi::Env env) override { return MediaObject::create(env, std::move(media_)); }
 
-  std::vector<HeldArray<uint8_t>> frames_;
-  std::vector<RgbView> views_;
+  HeldFrames frames_;
   ImageSize size_;
   PatchOptions options_;
   Modality modality_;
@@ -166,27 +128,46 @@ Napi::Value patchify_image_entry(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     std::vector<HeldArray<uint8_t>> frames;
     frames.emplace_back(info[0], "pixels");
-    return PromiseWorker::start(std::make_unique<PatchifyWorker>(info.Env(), std::move(frames), read_side(info[1], "width"),
-                                                                 read_side(info[2], "height"), info[3], Modality::kImage,
-                                                                 0.0F));
+    HeldFrames held(std::move(frames), read_side(info[1], "width"), read_side(info[2], "height"));
+    return PromiseWorker::start(std::make_unique<PatchifyWorker>(info.Env(), std::move(held), info[3], Modality::kImage, 0.0F));
   });
 }
 
 Napi::Value patchify_video_entry(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const Napi::Array array = read_array(info[0], "frames", kMaxFrames);
-    std::vector<HeldArray<uint8_t>> frames;
-    for (uint32_t i = 0; i < array.Length(); ++i) frames.emplace_back(array.Get(i), "frames[" + std::to_string(i) + "]");
+    HeldFrames frames(read_frames(info[0], "frames"), read_side(info[1], "width"), read_side(info[2], "height"));
     const auto seconds_per_grid = static_cast<float>(read_number(info[3], "secondsPerGrid", 0.0, 1e6));
-    return PromiseWorker::start(std::make_unique<PatchifyWorker>(info.Env(), std::move(frames), read_side(info[1], "width"),
-                                                                 read_side(info[2], "height"), info[4], Modality::kVideo,
-                                                                 seconds_per_grid));
+    return PromiseWorker::start(
+        std::make_unique<PatchifyWorker>(info.Env(), std::move(frames), info[4], Modality::kVideo, seconds_per_grid));
   });
 }
 
 Napi::Value log_mel_entry(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return PromiseWorker::start(std::make_unique<LogMelWorker>(info.Env(), info[0], Fields(info[1], "options")));
+  });
+}
+
+/// Frames of a sound's features, and zeros behind them.
+Napi::Value sound_window_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::shared_ptr<const ProcessedMedia> sound = MediaObject::from(info[0], "media");
+    const Shape& shape = sound->features.shape();
+    if (sound->modality != Modality::kAudio || shape.size() != 2) {
+      throw Error(ErrorCode::kInvalidArgument, "media must be the features of a sound");
+    }
+    const int64_t begin = read_integer(info[1], "begin", 0, shape[0] - 1);
+    const int64_t num_frames = std::min(read_integer(info[2], "numFrames", 1, INT32_MAX), shape[0] - begin);
+    const int64_t padded_frames = read_integer(info[3], "paddedFrames", num_frames, kMaxWindowFrames);
+    ProcessedMedia window;
+    window.modality = Modality::kAudio;
+    window.features = Tensor({padded_frames, shape[1]});
+    float* to = window.features.data();
+    std::copy_n(sound->features.data() + begin * shape[1], num_frames * shape[1], to);
+    std::fill(to + num_frames * shape[1], to + padded_frames * shape[1], 0.0F);
+    const int64_t num_sound_frames = std::clamp<int64_t>(sound->num_sound_frames - begin, 1, num_frames);
+    window.num_sound_frames = static_cast<int32_t>(num_sound_frames);
+    return MediaObject::create(info.Env(), std::make_shared<const ProcessedMedia>(std::move(window)));
   });
 }
 
@@ -201,6 +182,7 @@ void add_media_functions(Napi::Env env, Napi::Object exports) {
   exports.Set("patchifyImage", Napi::Function::New<patchify_image_entry>(env, "patchifyImage"));
   exports.Set("patchifyVideo", Napi::Function::New<patchify_video_entry>(env, "patchifyVideo"));
   exports.Set("logMel", Napi::Function::New<log_mel_entry>(env, "logMel"));
+  exports.Set("soundWindow", Napi::Function::New<sound_window_entry>(env, "soundWindow"));
   exports.Set("resample", Napi::Function::New<resample_entry>(env, "resample"));
 }
 

@@ -31,10 +31,11 @@ Shape shape_of(const ProcessedMedia& media) {
 }  // namespace
 
 Napi::Function MediaObject::define(Napi::Env env) {
-  return DefineClass(env, "NativeMedia",
-                     {InstanceAccessor<&MediaObject::modality>("modality"),
-                      InstanceAccessor<&MediaObject::size_bytes>("sizeBytes"), InstanceAccessor<&MediaObject::grid>("grid"),
-                      InstanceAccessor<&MediaObject::num_rows>("numRows"), InstanceMethod<&MediaObject::features>("features")});
+  return DefineClass(
+      env, "NativeMedia",
+      {InstanceAccessor<&MediaObject::modality>("modality"), InstanceAccessor<&MediaObject::size_bytes>("sizeBytes"),
+       InstanceAccessor<&MediaObject::grid>("grid"), InstanceAccessor<&MediaObject::num_rows>("numRows"),
+       InstanceAccessor<&MediaObject::tiles>("tiles"), InstanceMethod<&MediaObject::features>("features")});
 }
 
 Napi::Object MediaObject::create(Napi::Env env, std::shared_ptr<const ProcessedMedia> media) {
@@ -82,13 +83,23 @@ Napi::Value MediaObject::num_rows(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), shape.empty() ? 0.0 : static_cast<double>(shape[0]));
 }
 
+Napi::Value MediaObject::tiles(const Napi::CallbackInfo& info) {
+  if (!media_->tiles) return info.Env().Null();
+  const Napi::Object tiles = Napi::Object::New(info.Env());
+  tiles.Set("rows", media_->tiles->rows);
+  tiles.Set("columns", media_->tiles->columns);
+  tiles.Set("packedHeight", media_->tiles->packed_h);
+  tiles.Set("packedWidth", media_->tiles->packed_w);
+  return tiles;
+}
+
 Napi::Value MediaObject::features(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Shape shape = shape_of(*media_);
     const size_t count = shape.empty() ? 0 : static_cast<size_t>(num_elements(shape));
     Napi::Float32Array copy = Napi::Float32Array::New(info.Env(), count);
     if (!media_->patches.empty()) {
-      media_->patches.expand(0, Matrix(copy.Data(), shape[0], shape[1]));
+      media_->expand_rows(0, Matrix(copy.Data(), shape[0], shape[1]));
     } else if (count > 0) {
       const Tensor& rows = media_->embeddings.empty() ? media_->features : media_->embeddings;
       std::memcpy(copy.Data(), rows.data(), count * sizeof(float));

@@ -25,6 +25,7 @@ class MediaObject : public Napi::ObjectWrap<MediaObject> {
   Napi::Value size_bytes(const Napi::CallbackInfo& info);
   Napi::Value grid(const Napi::CallbackInfo& info);
   Napi::Value num_rows(const Napi::CallbackInfo& info);
+  Napi::Value tiles(const Napi::CallbackInfo& info);
   Napi::Value features(const Napi::CallbackInfo& info);
 
   std::shared_ptr<const ProcessedMedia> media_;

@@ -100,8 +100,4 @@ ViewPlan plan_anyres(ImageSize image, const AnyresRules& rules) {
   return {std::nullopt, {whole, tiled}, layout};
 }
 
-ViewPlan plan_square(const AnyresRules& rules, Rgb background) {
-  return {background, {squashed_view({rules.tile, rules.tile})}, std::nullopt};
-}
-
 }  // namespace sensorium

@@ -18,7 +18,4 @@ struct AnyresRules {
 /// Source: LlavaOnevisionImageProcessor and pack_image_features of Hugging Face. Throws kInvalidMedia, kInvalidArgument.
 ViewPlan plan_anyres(ImageSize image, const AnyresRules& rules);
 
-/// One of several pictures: padded to a square of `background`, squashed to a tile.
-ViewPlan plan_square(const AnyresRules& rules, Rgb background);
-
 }  // namespace sensorium
