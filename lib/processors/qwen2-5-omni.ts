@@ -68,8 +68,7 @@ export function createQwen25OmniProcessor(
   };
 }
 
-/** As the audio tower or the feature extractor says. */
-export function readNumMelBins(files: CheckpointFiles, thinker: JsonObject): number {
+function readNumMelBins(files: CheckpointFiles, thinker: JsonObject): number {
   const audioConfig = objectAt(thinker, 'audio_config') ?? {};
   return numberAt(audioConfig, 'num_mel_bins') ?? numberAt(files.featureExtractor, 'feature_size') ?? 128;
 }

@@ -1,16 +1,10 @@
 import type { DecodedAudio, DecodedVideo } from '../media/types.js';
-import type { NativeAddon, NativeMedia } from '../native/addon.js';
+import type { NativeAddon } from '../native/addon.js';
 import { numberAt, objectAt, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
 import { processAudioEmbeddings, processVisionEmbeddings, readHiddenSize } from './embeddings.js';
 import { expandPlaceholders } from './expand.js';
 import { withNativeErrors } from './native-error.js';
-import {
-  interleavingWriter,
-  readNumMelBins,
-  readTokens,
-  type OmniTokenTexts,
-  type Turn,
-} from './qwen2-5-omni.js';
+import { interleavingWriter, readTokens, type OmniTokenTexts, type Turn } from './qwen2-5-omni.js';
 import { numDeepstackVectors, readQwen3ImageRules } from './qwen3-vl.js';
 import type { KeyedItem, ProcessedItem, Processor } from './types.js';
 import {
@@ -20,7 +14,7 @@ import {
   withRequestedLimits,
   type VisionRules,
 } from './vision-rules.js';
-import { WHISPER_SAMPLING_RATE } from './whisper-features.js';
+import { HOP_LENGTH, melBinsOf, WHISPER_SAMPLING_RATE, whisperSamples } from './whisper-features.js';
 
 const TOKEN_TEXTS: OmniTokenTexts = {
   vision_start: '<|vision_start|>',
@@ -32,9 +26,8 @@ const TOKEN_TEXTS: OmniTokenTexts = {
   audio: '<|audio_pad|>',
 };
 const DEFAULT_FPS = 1;
-const HOP_SAMPLES = 160;
 /** The spectrogram's frames reach 200 samples to both sides. */
-const MIN_SAMPLES = 2 * HOP_SAMPLES;
+const MIN_SAMPLES = 2 * HOP_LENGTH;
 /** Frames of mel that the audio tower convolves together, and the tokens it makes of them. */
 const CHUNK_FRAMES = 100;
 const CHUNK_TOKENS = 13;
@@ -48,17 +41,14 @@ export function createQwen3OmniProcessor(
   const thinker = objectAt(files.config, 'thinker_config') ?? files.config;
   const imageRules = readQwen3ImageRules(files.imageProcessor);
   const videoRules = readQwen3ImageRules(files.videoProcessor);
-  const numMelBins = readNumMelBins(files, thinker);
+  const numMelBins = melBinsOf(objectAt(thinker, 'audio_config') ?? {}, files, 128);
   const tokens = readTokens(files, thinker, TOKEN_TEXTS);
   const hiddenSize = readHiddenSize(thinker);
   const visionWidth = hiddenSize * numDeepstackVectors(objectAt(thinker, 'vision_config') ?? {});
   const positionsPerSecond = numberAt(thinker, 'position_id_per_seconds') ?? 25;
 
-  const processAudio = async (audio: DecodedAudio): Promise<ProcessedItem> => {
-    const media = await audioFeatures(addon, audio, numMelBins);
-    const numTokens = numAudioTokens(media.numRows);
-    return { modality: 'audio', media, numTokens, sizeBytes: media.sizeBytes };
-  };
+  const processAudio = (audio: DecodedAudio): Promise<ProcessedItem> =>
+    processSound(addon, audio, numMelBins);
   const processClip = async (video: DecodedVideo, options: JsonObject): Promise<ProcessedItem> => {
     const item = await processVideo(addon, video, withRequestedLimits(videoRules, options));
     if (video.audio === undefined) return item;
@@ -88,35 +78,63 @@ export function createQwen3OmniProcessor(
       const { mergeSize } = modality === 'image' ? imageRules : videoRules;
       return processVisionEmbeddings(addon, modality, tensors, { width: visionWidth, mergeSize });
     },
-    expand: (tokenIds, items) => expandPlaceholders(tokenIds, items, tokens.placeholders, writeItem),
+    expand: (tokenIds, items) =>
+      expandPlaceholders(tokenIds, fitToLongest(addon, items), tokens.placeholders, writeItem),
   };
 }
 
-/**
- * Log-mel frames of a sound that silence fills up to whole frames. Alone or among others, a sound has the same ones.
- * Throws `invalid_audio`.
- */
-async function audioFeatures(
+/** A sound's log-mel frames as it has them alone, whose end is reflected, and beside a longer one, with silence behind it. */
+async function processSound(
   addon: NativeAddon,
   audio: DecodedAudio,
   numMelBins: number,
-): Promise<NativeMedia> {
-  return await withNativeErrors('audio', async () => {
-    const samples =
-      audio.samplingRate === WHISPER_SAMPLING_RATE
-        ? audio.samples
-        : await addon.resample(audio.samples, 1, audio.samplingRate, WHISPER_SAMPLING_RATE);
-    return await addon.logMel(toWholeFrames(samples), { numMelBins, isPaddedWithSilence: false });
+): Promise<ProcessedItem> {
+  const samples = withLeastLength(await whisperSamples(addon, audio));
+  const [media, paddedMedia] = await withNativeErrors('audio', () =>
+    Promise.all([
+      addon.logMel(samples, { numMelBins, isPaddedWithSilence: false }),
+      addon.logMel(samples, { numMelBins, isPaddedWithSilence: true }),
+    ]),
+  );
+  const sizeBytes = media.sizeBytes + paddedMedia.sizeBytes;
+  return { modality: 'audio', media, paddedMedia, numTokens: numAudioTokens(media.numRows), sizeBytes };
+}
+
+function withLeastLength(samples: Float32Array): Float32Array {
+  // No sound at all stays one, so that it is refused.
+  if (samples.length === 0 || samples.length >= MIN_SAMPLES) return samples;
+  const padded = new Float32Array(MIN_SAMPLES);
+  padded.set(samples);
+  return padded;
+}
+
+/** The sounds of a prompt are one batch: behind all but the longest lies silence. */
+function fitToLongest(addon: NativeAddon, items: readonly KeyedItem[]): KeyedItem[] {
+  const framesOf = ({ paddedMedia }: ProcessedItem): number => paddedMedia?.numRows ?? 0;
+  const longest = Math.max(...items.map((item) => framesOf(item.audio ?? item)));
+  const fit = <T extends ProcessedItem>(sound: T): T =>
+    framesOf(sound) === 0 || framesOf(sound) === longest ? sound : besideLonger(addon, sound, longest);
+  return items.map((item) => {
+    if (item.audio === undefined) {
+      const fitted = fit(item);
+      return fitted === item ? item : { ...fitted, key: keyBeside(item.key, longest) };
+    }
+    const audio = fit(item.audio);
+    return audio === item.audio ? item : { ...item, audio, key: keyBeside(item.key, longest) };
   });
 }
 
-function toWholeFrames(samples: Float32Array): Float32Array {
-  const length = Math.max(Math.ceil(samples.length / HOP_SAMPLES) * HOP_SAMPLES, MIN_SAMPLES);
-  // No sound at all stays one, so that it is refused.
-  if (samples.length === 0 || samples.length === length) return samples;
-  const padded = new Float32Array(length);
-  padded.set(samples);
-  return padded;
+/** A longer sound makes the only chunk of a short one as long as its own. */
+const chunkFramesBeside = (longest: number): number => Math.min(longest, CHUNK_FRAMES);
+
+const keyBeside = (key: string, longest: number): string => `${key}/beside-${chunkFramesBeside(longest)}`;
+
+function besideLonger<T extends ProcessedItem>(addon: NativeAddon, sound: T, longest: number): T {
+  const padded = sound.paddedMedia ?? sound.media;
+  const numFrames = padded.numRows;
+  const chunkFrames = chunkFramesBeside(longest);
+  const media = numFrames < chunkFrames ? addon.soundWindow(padded, 0, numFrames, chunkFrames) : padded;
+  return { ...sound, media, numTokens: numAudioTokens(numFrames) };
 }
 
 /** Rows that three convolutions of stride 2 make of a sound's mel frames, chunk by chunk. */

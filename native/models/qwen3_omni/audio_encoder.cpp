@@ -25,6 +25,11 @@ int64_t num_rows_of(int64_t num_frames, int64_t chunk_frames) {
   return num_frames / chunk_frames * downsampled(chunk_frames) + downsampled(num_frames % chunk_frames);
 }
 
+/// Frames that are the sound's own.
+int64_t num_frames_of(const ProcessedMedia& media) {
+  return media.num_sound_frames > 0 ? media.num_sound_frames : media.features.shape()[0];
+}
+
 std::vector<Conv2d> load_convolutions(WeightLoader& loader, const Qwen3AudioConfig& config) {
   std::vector<Conv2d> convolutions;
   convolutions.push_back(Conv2d::load(loader, "conv2d1", config.num_channels, 1));
@@ -81,18 +86,18 @@ Qwen3AudioEncoder::Qwen3AudioEncoder(const Qwen3AudioConfig& config, WeightLoade
 
 int64_t Qwen3AudioEncoder::num_rows(const ProcessedMedia& media) const {
   const Shape& shape = media.features.shape();
-  if (shape.size() != 2 || shape[1] != config_.num_mel_bins || shape[0] < 1) {
+  if (shape.size() != 2 || shape[1] != config_.num_mel_bins || shape[0] < 1 || num_frames_of(media) > shape[0]) {
     throw Error(ErrorCode::kInvalidMedia, "log-mel features have shape " + shape_to_string(shape) + ", expected [frames, " +
                                               std::to_string(config_.num_mel_bins) + "]");
   }
-  return num_rows_of(shape[0], config_.chunk_frames);
+  return num_rows_of(num_frames_of(media), config_.chunk_frames);
 }
 
 Tensor Qwen3AudioEncoder::encode(const ProcessedMedia& media, Arena& arena) const {
   Tensor output({num_rows(media), width()});
-  const ConstMatrix mel(media.features.data(), media.features.shape()[0], config_.num_mel_bins);
+  const ConstMatrix mel(media.features.data(), num_frames_of(media), config_.num_mel_bins);
   const Matrix rows(output.data(), output.shape()[0], width());
-  const int64_t chunk_frames = std::min(mel.rows, config_.chunk_frames);
+  const int64_t chunk_frames = std::min(media.features.shape()[0], config_.chunk_frames);
   const int64_t window_frames = config_.chunks_per_window * config_.chunk_frames;
   for (int64_t begin = 0; begin < mel.rows; begin += window_frames) {
     const int64_t count = std::min(window_frames, mel.rows - begin);

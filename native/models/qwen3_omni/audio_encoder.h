@@ -27,7 +27,8 @@ Qwen3AudioConfig read_qwen3_audio_config(const ConfigSection& section);
 
 /// Audio tower of the Qwen3-Omni thinker. The spectrogram is cut into chunks; three convolutions over time and frequency make
 /// 13 rows of 100 frames, which get sinusoidal positions from 0; rows of a window of chunks attend to each other. A last chunk
-/// that is short is convolved with zeros behind it, as long as the chunks before it.
+/// that is short is convolved with zeros behind it, as long as the chunks before it; a sound of one short chunk with those that
+/// its features bring.
 class Qwen3AudioEncoder final : public MediaEncoder {
  public:
   /// Reads conv2d1 to conv2d3, conv_out, layers.N, ln_post, proj1 and proj2 from `loader`.

@@ -10,6 +10,7 @@ import {
   goldenCases,
   GOLDENS,
   modelFolderOf,
+  QWEN3_FAMILIES,
   readInt32Tensor,
   type GoldenCase,
 } from '../support/goldens.js';
@@ -66,7 +67,7 @@ function check(golden: GoldenCase, { promptTokenIds, outputs, usage }: RequestRe
 /** Strings of the request: file names among them. */
 const filesOf = ({ request }: GoldenCase): string[] => JSON.stringify(request.messages ?? []).split('"');
 
-for (const family of FAMILIES) {
+for (const family of [...FAMILIES, ...QWEN3_FAMILIES]) {
   describe(`${family}, float32`, () => {
     let llm: LLM;
     before(async () => {

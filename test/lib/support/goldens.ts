@@ -28,6 +28,11 @@ export const FAMILIES = ['qwen2', 'qwen2_vl', 'qwen2_5_vl', 'qwen2_5_omni'].filt
   existsSync(join(GOLDENS, family, 'model')),
 );
 
+/** Qwen3's, whose prompts hold times of frames and whose rows hold deepstack levels; those whose goldens are present. */
+export const QWEN3_FAMILIES = ['qwen3', 'qwen3_moe', 'qwen3_vl', 'qwen3_vl_moe', 'qwen3_omni_moe'].filter(
+  (family) => existsSync(join(GOLDENS, family, 'model')),
+);
+
 export interface GoldenCase {
   family: string;
   name: string;
