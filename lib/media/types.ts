@@ -42,12 +42,28 @@ export interface DecodedAudio {
 
 export type DecodedMedia = DecodedImage | DecodedVideo | DecodedAudio;
 
+/** What a caller knows of the clip that a list of frames was taken from; checked by the media room. */
+export interface FrameListMetadata {
+  /** Frames per second of the source. */
+  fps?: number | undefined;
+  /** Source index of each frame, as many as there are frames. */
+  framesIndices?: number[] | undefined;
+  /** Seconds. */
+  duration?: number | undefined;
+  totalNumFrames?: number | undefined;
+}
+
 /** Where a part's bytes come from. */
 export type MediaSource =
   | { kind: 'url'; url: string }
   | { kind: 'bytes'; bytes: Uint8Array; mediaType?: string | undefined }
-  /** Several still pictures that form one video. */
-  | { kind: 'frames'; frames: MediaSource[]; fps?: number | undefined }
+  /** Several still pictures that form one video; `fps`: the rate they were taken at, where `metadata` says none. */
+  | {
+      kind: 'frames';
+      frames: MediaSource[];
+      fps?: number | undefined;
+      metadata?: FrameListMetadata | undefined;
+    }
   | { kind: 'decoded'; media: DecodedMedia }
   /**
    * One item's rows for the language model, made elsewhere. `tensors.embeddings` holds the rows, [numRows, width] or
