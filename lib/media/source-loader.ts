@@ -40,6 +40,8 @@ export class SourceLoader {
       case 'decoded':
         checkDecodedMedia(source.media, modality, this.policy);
         return source;
+      case 'embeddings':
+        throw new SensoriumError('not_supported', 'Embeddings are not read from this source.');
       case 'frames':
         return await this.loadFrames(source, leases, signal);
       case 'bytes':

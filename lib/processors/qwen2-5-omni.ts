@@ -1,6 +1,7 @@
 import type { DecodedAudio, DecodedVideo, Modality } from '../media/types.js';
 import type { NativeAddon } from '../native/addon.js';
 import { numberAt, objectAt, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
+import { processAudioEmbeddings, processVisionEmbeddings, readHiddenSize } from './embeddings.js';
 import { expandPlaceholders, writeOneRun, type ItemWriter } from './expand.js';
 import { specialToken } from './special-tokens.js';
 import type { KeyedItem, PlaceholderTokens, ProcessedItem, Processor } from './types.js';
@@ -38,6 +39,7 @@ export function createQwen25OmniProcessor(
   const videoRules = readVisionRules(files.videoProcessor, 'video_preprocessor_config.json');
   const numMelBins = readNumMelBins(files, thinker);
   const tokens = readTokens(files, thinker);
+  const width = readHiddenSize(thinker);
   const rule = readInterleavingRule(thinker, videoRules.mergeSize);
 
   const processAudio = async (audio: DecodedAudio): Promise<ProcessedItem> => {
@@ -61,6 +63,12 @@ export function createQwen25OmniProcessor(
     async process(media, options) {
       if (media.kind === 'image') return processImage(addon, media, withRequestedLimits(imageRules, options));
       return media.kind === 'video' ? processClip(media, options) : processAudio(media);
+    },
+    processEmbeddings(modality, tensors) {
+      if (modality === 'audio')
+        return processAudioEmbeddings(addon, tensors, { width }, numPooledAudioTokens);
+      const { mergeSize } = modality === 'image' ? imageRules : videoRules;
+      return processVisionEmbeddings(addon, modality, tensors, { width, mergeSize });
     },
     expand: (tokenIds, items) =>
       expandPlaceholders(tokenIds, items, tokens.placeholders, createItemWriter(tokens, rule)),

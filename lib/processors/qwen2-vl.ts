@@ -1,6 +1,7 @@
 import { SensoriumError } from '../errors.js';
 import type { NativeAddon } from '../native/addon.js';
 import type { CheckpointFiles } from './checkpoint-files.js';
+import { processVisionEmbeddings, readHiddenSize } from './embeddings.js';
 import { expandPlaceholders, writeOneRun } from './expand.js';
 import { specialToken } from './special-tokens.js';
 import type { PlaceholderTokens, Processor } from './types.js';
@@ -21,6 +22,7 @@ export function createQwen2VlProcessor(
   const imageRules = readVisionRules(files.imageProcessor, 'preprocessor_config.json');
   const videoRules = readVisionRules(files.videoProcessor, 'video_preprocessor_config.json');
   const placeholders = readPlaceholders(files);
+  const width = readHiddenSize(files.config);
   return {
     family,
     modalities: ['image', 'video'],
@@ -31,6 +33,13 @@ export function createQwen2VlProcessor(
       if (media.kind === 'image') return processImage(addon, media, withRequestedLimits(imageRules, options));
       if (media.kind === 'video') return processVideo(addon, media, withRequestedLimits(videoRules, options));
       throw new SensoriumError('unsupported_modality', 'This model does not take audio input.');
+    },
+    processEmbeddings(modality, tensors) {
+      if (modality === 'audio') {
+        throw new SensoriumError('unsupported_modality', 'This model does not take audio input.');
+      }
+      const { mergeSize } = modality === 'image' ? imageRules : videoRules;
+      return processVisionEmbeddings(addon, modality, tensors, { width, mergeSize });
     },
     expand: (tokenIds, items) => expandPlaceholders(tokenIds, items, placeholders, writeOneRun),
   };

@@ -192,7 +192,11 @@ describe('bad messages', () => {
   }
 
   test('limits count over the whole conversation', () => {
-    const rules: MediaRules = { modalities: ['image'], limits: { image: 2, video: 0, audio: 0 } };
+    const rules: MediaRules = {
+      modalities: ['image'],
+      limits: { image: 2, video: 0, audio: 0 },
+      hasEmbeddings: false,
+    };
     const messages = [...user(image, image), { role: 'assistant', content: 'yes' }, ...user(image)];
     assertRefused(() => onWire(messages, rules), 'too_many_media', 'messages[2].content[0]');
     const video = { type: 'video_url', video_url: { url } };

@@ -97,6 +97,7 @@ export class FakeAddon implements NativeAddon {
   patchifyImage = notUsed;
   patchifyVideo = notUsed;
   logMel = notUsed;
+  embeddings = notUsed;
   resample = notUsed;
 
   createEngine(

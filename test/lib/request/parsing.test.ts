@@ -4,7 +4,11 @@ import { parseChatCompletion } from '../../../lib/request/chat-completion.js';
 import { parseCompletion } from '../../../lib/request/completion.js';
 import { parseTokenize } from '../../../lib/request/tokenize.js';
 
-const RULES = { modalities: ['image'] as const, limits: { image: 1, video: 0, audio: 0 } };
+const RULES = {
+  modalities: ['image'] as const,
+  limits: { image: 1, video: 0, audio: 0 },
+  hasEmbeddings: false,
+};
 const MESSAGES = [{ role: 'user', content: 'hi' }];
 
 test('every wire field of a chat completion reaches its option', () => {

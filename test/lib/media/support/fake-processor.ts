@@ -28,6 +28,7 @@ export function createFakeProcessor(
       processed.push({ media, options });
       return Promise.resolve(fakeItem(media.kind, 100));
     },
+    processEmbeddings: (modality) => fakeItem(modality, 100),
     expand: () => ({
       promptIds: new Int32Array(0),
       media: [],

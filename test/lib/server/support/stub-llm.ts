@@ -47,6 +47,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** A model that always says the same. It records what it was asked. */
 export class StubLLM {
   readonly modelId = 'stub';
+  readonly modelIds = ['stub', 'alias'];
   readonly maxModelLen = 64;
   readonly isa = 'generic';
   readonly tileUnit = 'none';
@@ -64,7 +65,11 @@ export class StubLLM {
     hasVideo: false,
     hasAudio: false,
   };
-  readonly mediaRules = { modalities: ['image'] as const, limits: { image: 2, video: 0, audio: 0 } };
+  readonly mediaRules = {
+    modalities: ['image'] as const,
+    limits: { image: 2, video: 0, audio: 0 },
+    hasEmbeddings: false,
+  };
   readonly chats: { messages: ChatMessage[]; options: ChatOptions & SubmitOptions }[] = [];
   readonly prompts: { prompt: string | number[]; options: SubmitOptions }[] = [];
   readonly requests: StubRequest[] = [];
