@@ -31,6 +31,8 @@ type Observer = (observation: RequestObservation) => void;
 /** A loaded model. Made by `LLM.load`; give it back with `close`. */
 export class LLM {
   readonly modelId: string;
+  /** Every name that clients may send; the first is `modelId`. */
+  readonly modelIds: readonly string[];
   /** Prompt and answer together, in tokens. */
   readonly maxModelLen: number;
   readonly info: NativeModelInfo;
@@ -52,6 +54,7 @@ export class LLM {
   ) {
     const native = model.engine.info;
     this.modelId = model.modelId;
+    this.modelIds = model.modelIds;
     this.maxModelLen = native.maxModelLen;
     this.info = native.info;
     this.isa = native.isa;

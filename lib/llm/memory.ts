@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { loadAddon } from '../native/load.js';
 
 /**
@@ -6,4 +7,10 @@ import { loadAddon } from '../native/load.js';
  */
 export function returnFreedMemory(): void {
   loadAddon().returnFreedMemory();
+}
+
+/** Bytes of memory this process may use: the machine's, or the limit of its control group. */
+export function usableMemoryBytes(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }

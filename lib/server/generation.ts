@@ -8,16 +8,11 @@ import { sumUsages, wireUsage, type ResponseHead, type WireUsage } from './respo
 import { EventStream } from './sse.js';
 import type { ServerLLM } from './types.js';
 
-/** Throws `model_not_found` unless `model` is absent or the served one. */
+/** Throws `model_not_found` unless `model` is absent or one of the served names. */
 export function checkModel(llm: ServerLLM, model: string | undefined): void {
-  if (model === undefined || model === llm.modelId) return;
-  throw new SensoriumError(
-    'model_not_found',
-    `The model '${model.slice(0, 256)}' is not served here; '${llm.modelId}' is.`,
-    {
-      param: 'model',
-    },
-  );
+  if (model === undefined || llm.modelIds.includes(model)) return;
+  const message = `The model '${model.slice(0, 256)}' is not served here; '${llm.modelId}' is.`;
+  throw new SensoriumError('model_not_found', message, { param: 'model' });
 }
 
 /** What the engine needs of a checked body besides its prompt. */
