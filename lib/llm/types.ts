@@ -70,6 +70,9 @@ export interface MediaLimit {
   length?: number | undefined;
 }
 
+/** The most that one item of a modality may be: what a MediaLimit says beside its count. */
+export type ItemLimit = Omit<MediaLimit, 'count'>;
+
 /** How sampling fields are called in error messages: `maxTokens` in process, `max_tokens` on the wire. */
 export type ParamStyle = 'camel' | 'snake';
 
@@ -167,6 +170,8 @@ export interface MediaRules {
   modalities: readonly Modality[];
   /** Parts per prompt. */
   limits: Readonly<Record<Modality, number>>;
+  /** By modality; absent: only the limits of the media policy. */
+  itemLimits?: Readonly<Partial<Record<Modality, ItemLimit>>> | undefined;
   /** Whether ready-made embeddings are taken; they are then taken where a limit is 0 too. */
   hasEmbeddings: boolean;
 }
