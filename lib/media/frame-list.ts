@@ -4,14 +4,15 @@ import { invalidMedia } from './failure.js';
 import { decodedImageBytes, decodeImage, readImageHeader } from './image.js';
 import { Limiter } from './limiter.js';
 import type { VideoSettings } from './media-settings.js';
-import type { DecodedImage, DecodedVideo } from './types.js';
+import { toRgbImage } from './raw-pixels.js';
+import type { DecodedImage, DecodedVideo, RawPixels } from './types.js';
 import { checkedDecodedBytes } from './video-limits.js';
 import type { VideoSampling } from '../processors/types.js';
 
 const MAX_CONCURRENT_FRAMES = 4;
 
 /** One frame: an encoded picture, or pixels that a caller in process decoded. */
-export type FramePicture = Uint8Array | DecodedImage;
+export type FramePicture = Uint8Array | DecodedImage | RawPixels;
 
 /**
  * A video given as still pictures, already sampled at `fps`. All must have one size.
@@ -70,6 +71,6 @@ function decodeFrame(
   settings: VideoSettings,
   context: DecodeContext,
 ): Promise<DecodedImage> {
-  if (!(picture instanceof Uint8Array)) return Promise.resolve(picture);
-  return decodeImage(picture, settings, context);
+  if (picture instanceof Uint8Array) return decodeImage(picture, settings, context);
+  return 'kind' in picture ? Promise.resolve(picture) : toRgbImage(picture, settings, context.signal);
 }

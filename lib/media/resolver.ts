@@ -12,6 +12,7 @@ import { HttpFetcher } from './http-fetcher.js';
 import { decodeImage } from './image.js';
 import { Limiter } from './limiter.js';
 import { readMediaSettings, type MediaSettings } from './media-settings.js';
+import { toRgbImage } from './raw-pixels.js';
 import { hashSource, SourceLoader, type LoadedSource } from './source-loader.js';
 import type { DecodedMedia, MediaOptions, MediaPart, MediaPolicy, MediaSource, Modality } from './types.js';
 import type { ResolveHost } from './url-guard.js';
@@ -65,7 +66,12 @@ export class MediaResolver {
     const { policy, resolveHost } = options;
     const half = Math.ceil(policy.maxInFlightBytes / 2);
     this.fetcher = new HttpFetcher(policy, resolveHost);
-    this.loader = new SourceLoader(policy, this.fetcher, new ByteBudget(half));
+    this.loader = new SourceLoader(
+      policy,
+      this.fetcher,
+      new ByteBudget(half),
+      options.processor.samplingRate,
+    );
     this.decodeBudget = new ByteBudget(half);
   }
 
@@ -199,6 +205,7 @@ export class MediaResolver {
     context: DecodeContext,
   ): Promise<DecodedMedia> {
     if (loaded.kind === 'decoded') return loaded.media;
+    if (loaded.kind === 'pixels') return await toRgbImage(loaded.pixels, decode, context.signal);
     const sampling = this.options.processor.videoSampling;
     if (loaded.kind === 'frames') {
       return await decodeFrameList(loaded.pictures, loaded.fps, decode, sampling, context);

@@ -1,16 +1,17 @@
 import { SensoriumError } from '../errors.js';
 import type { ByteBudget, ByteLease } from './budget.js';
-import { hashBytes, hashDecoded } from './content-hash.js';
+import { hashBytes, hashDecoded, hashPixels } from './content-hash.js';
 import { decodeBase64, decodeDataUrl } from './data-url.js';
 import { checkDecodedMedia } from './decoded-media.js';
 import { invalidMedia, tooLarge } from './failure.js';
 import type { FramePicture } from './frame-list.js';
+import { loadHeldSource, type HeldSource } from './held-source.js';
 import type { HttpFetcher } from './http-fetcher.js';
 import { Limiter } from './limiter.js';
 import { readLocalFile } from './local-file.js';
 import { checkFps, splitFrameList } from './media-settings.js';
 import { maxEncodedBytes } from './policy.js';
-import type { DecodedMedia, MediaPolicy, MediaSource, Modality } from './types.js';
+import type { DecodedMedia, MediaPolicy, MediaSource, Modality, RawPixels } from './types.js';
 import { parseMediaUrl } from './url-guard.js';
 
 const MAX_CONCURRENT_FRAME_FETCHES = 4;
@@ -19,7 +20,8 @@ const MAX_CONCURRENT_FRAME_FETCHES = 4;
 export type LoadedSource =
   | { kind: 'bytes'; bytes: Uint8Array }
   | { kind: 'frames'; pictures: FramePicture[]; fps?: number | undefined }
-  | { kind: 'decoded'; media: DecodedMedia };
+  | { kind: 'decoded'; media: DecodedMedia }
+  | { kind: 'pixels'; pixels: RawPixels };
 
 /** Gathers the bytes of media from http(s), `data:`, `file:` and memory, under the fetch budget. */
 export class SourceLoader {
@@ -27,6 +29,8 @@ export class SourceLoader {
     private readonly policy: MediaPolicy,
     private readonly fetcher: HttpFetcher,
     private readonly budget: ByteBudget,
+    /** Hz of samples that name no rate of their own. */
+    private readonly nativeRate: number,
   ) {}
 
   /** Loads `source`; the leases it takes are pushed to `leases`, which the caller releases. */
@@ -44,6 +48,11 @@ export class SourceLoader {
         throw new SensoriumError('not_supported', 'Embeddings are not read from this source.');
       case 'frames':
         return await this.loadFrames(source, leases, signal);
+      case 'path':
+      case 'pixels':
+      case 'samples':
+      case 'sharp':
+        return await this.loadHeld(source, modality, leases, signal);
       case 'bytes':
         return { kind: 'bytes', bytes: this.checkedBytes(source.bytes, modality) };
       case 'url': {
@@ -53,6 +62,19 @@ export class SourceLoader {
         return { kind: 'bytes', bytes: await this.loadUrl(source.url, modality, leases, signal) };
       }
     }
+  }
+
+  private loadHeld(
+    source: HeldSource,
+    modality: Modality,
+    leases: ByteLease[],
+    signal: AbortSignal,
+  ): Promise<LoadedSource> {
+    const { policy, nativeRate } = this;
+    const lease = async (numBytes: number): Promise<void> => {
+      leases.push(await this.budget.acquire(numBytes, signal));
+    };
+    return loadHeldSource(source, modality, { policy, nativeRate, signal, lease });
   }
 
   private async loadUrl(
@@ -98,6 +120,7 @@ export class SourceLoader {
         limiter.run(async () => {
           const loaded = await this.load(frame, 'image', leases, signal);
           if (loaded.kind === 'bytes') return loaded.bytes;
+          if (loaded.kind === 'pixels') return loaded.pixels;
           if (loaded.kind === 'decoded' && loaded.media.kind === 'image') return loaded.media;
           throw new SensoriumError('invalid_type', 'The frames of a video must be pictures.');
         }),
@@ -141,13 +164,19 @@ export async function hashSource(source: LoadedSource, signal: AbortSignal): Pro
       return await hashBytes(source.bytes, signal);
     case 'decoded':
       return await hashDecoded(source.media, signal);
+    case 'pixels':
+      return await hashPixels(source.pixels, signal);
     case 'frames': {
       const hashes: string[] = [];
       for (const picture of source.pictures) {
-        const isEncoded = picture instanceof Uint8Array;
-        hashes.push(await (isEncoded ? hashBytes(picture, signal) : hashDecoded(picture, signal)));
+        hashes.push(await hashPicture(picture, signal));
       }
       return await hashBytes(Buffer.from(JSON.stringify(['frames', source.fps ?? null, hashes])), signal);
     }
   }
+}
+
+function hashPicture(picture: FramePicture, signal: AbortSignal): Promise<string> {
+  if (picture instanceof Uint8Array) return hashBytes(picture, signal);
+  return 'kind' in picture ? hashDecoded(picture, signal) : hashPixels(picture, signal);
 }

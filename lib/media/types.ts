@@ -53,6 +53,43 @@ export interface FrameListMetadata {
   totalNumFrames?: number | undefined;
 }
 
+/** 8-bit pixels as a caller in process holds them: grey, grey with alpha, RGB or RGBA. */
+export interface RawPixels {
+  data: Uint8Array;
+  width: number;
+  height: number;
+  channels: 1 | 2 | 3 | 4;
+  /** [channels, height, width] rather than [height, width, channels]. */
+  isPlanar?: boolean | undefined;
+}
+
+/** Floats in [-1, 1], or 16-bit or 32-bit PCM. */
+export type SampleArray = Float32Array | Float64Array | Int16Array | Int32Array | readonly number[];
+
+/** Sound as a caller in process holds it. */
+export interface RawSamples {
+  data: SampleArray | readonly SampleArray[];
+  numChannels: number;
+  /** [time, channels] or [channels, time] in one array; or one array for each channel, or for each point in time. */
+  layout: 'interleaved' | 'planar' | 'channels' | 'frames';
+  /** In Hz. Absent: the rate that the model works at. */
+  samplingRate?: number | undefined;
+}
+
+/** A picture of the caller's own sharp: what is called of it here. */
+export interface SharpImage {
+  clone(): SharpImage;
+  metadata(): Promise<{ width?: number | undefined; height?: number | undefined }>;
+  /** Since sharp 0.34; before, `rotate` without an angle. */
+  autoOrient?(): SharpImage;
+  rotate(): SharpImage;
+  toColourspace(name: string): SharpImage;
+  raw(options: { depth: 'uchar' }): SharpImage;
+  toBuffer(options: {
+    resolveWithObject: true;
+  }): Promise<{ data: Uint8Array; info: { width: number; height: number; channels: number } }>;
+}
+
 /** Where a part's bytes come from. */
 export type MediaSource =
   | { kind: 'url'; url: string }
@@ -65,6 +102,11 @@ export type MediaSource =
       metadata?: FrameListMetadata | undefined;
     }
   | { kind: 'decoded'; media: DecodedMedia }
+  /** A file that the program itself names: never made from what came over the wire. */
+  | { kind: 'path'; path: string }
+  | { kind: 'pixels'; pixels: RawPixels }
+  | { kind: 'samples'; sound: RawSamples }
+  | { kind: 'sharp'; image: SharpImage }
   /**
    * One item's rows for the language model, made elsewhere. `tensors.embeddings` holds the rows, [numRows, width] or
    * [1, numRows, width]; the others are the family's extras by their own names (`image_grid_thw`, `image_sizes`, ...).
