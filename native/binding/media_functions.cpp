@@ -10,6 +10,7 @@
 #include "binding/arguments.h"
 #include "binding/media_object.h"
 #include "binding/promise_worker.h"
+#include "media/embeddings.h"
 #include "media/log_mel.h"
 #include "media/patchify.h"
 #include "media/resample.h"
@@ -185,6 +186,32 @@ Napi::Value log_mel_entry(const Napi::CallbackInfo& info) {
   });
 }
 
+Modality read_modality(const Napi::Value& value) {
+  const std::string name = read_string(value, "modality", 16);
+  if (name == "image") return Modality::kImage;
+  if (name == "video") return Modality::kVideo;
+  if (name == "audio") return Modality::kAudio;
+  throw Error(ErrorCode::kInvalidArgument, "modality must be image, video or audio");
+}
+
+PatchGrid read_grid(const Napi::Value& value) {
+  const Napi::Array sizes = read_array(value, "grid", 3);
+  if (sizes.Length() != 3) throw Error(ErrorCode::kInvalidArgument, "grid must have 3 elements");
+  const auto size = [&](uint32_t i) { return static_cast<int32_t>(read_integer(sizes.Get(i), "grid", 0, INT32_MAX)); };
+  return {size(0), size(1), size(2)};
+}
+
+Napi::Value embeddings_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const HeldArray<float> rows(info[1], "rows");
+    const int64_t num_rows = read_integer(info[2], "numRows", 1, INT32_MAX);
+    const auto seconds_per_grid = static_cast<float>(read_number(info[4], "secondsPerGrid", 0.0, 1e6));
+    return MediaObject::create(
+        info.Env(), std::make_shared<const ProcessedMedia>(take_embeddings(read_modality(info[0]), rows.values(), num_rows,
+                                                                           read_grid(info[3]), seconds_per_grid)));
+  });
+}
+
 Napi::Value resample_entry(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value { return PromiseWorker::start(std::make_unique<ResampleWorker>(info)); });
 }
@@ -196,6 +223,7 @@ void add_media_functions(Napi::Env env, Napi::Object exports) {
   exports.Set("patchifyImage", Napi::Function::New<patchify_image_entry>(env, "patchifyImage"));
   exports.Set("patchifyVideo", Napi::Function::New<patchify_video_entry>(env, "patchifyVideo"));
   exports.Set("logMel", Napi::Function::New<log_mel_entry>(env, "logMel"));
+  exports.Set("embeddings", Napi::Function::New<embeddings_entry>(env, "embeddings"));
   exports.Set("resample", Napi::Function::New<resample_entry>(env, "resample"));
 }
 
