@@ -14,7 +14,13 @@ import { openModelFolder, type ModelFolder } from '../model-folder/model-folder.
 import type { NativeAddon } from '../native/addon.js';
 import { createProcessor } from '../processors/index.js';
 import { Tokenizer } from '../tokenizer/tokenizer.js';
-import { checkOptions, mediaCacheBytes, toMediaRules, toNativeOptions } from './native-options.js';
+import {
+  checkOptions,
+  mediaCacheBytes,
+  toMediaRules,
+  toNativeOptions,
+  toPolicyOverrides,
+} from './native-options.js';
 import { embeddedModelPath } from './package-root.js';
 import { RequestPipeline, type PipelineParts } from './pipeline.js';
 import type { LLMOptions, MediaRules } from './types.js';
@@ -73,16 +79,24 @@ function warnOfUnreadTensors(model: string, names: readonly string[]): void {
   );
 }
 
+/** Programs written for vLLM ask for it; the answer is always no. */
+function warnOfRemoteCode({ trustRemoteCode }: LLMOptions): void {
+  if (trustRemoteCode !== true) return;
+  const message = 'trustRemoteCode (--trust-remote-code) has no effect: code of a checkpoint never runs.';
+  process.emitWarning(message, { type: 'SensoriumWarning' });
+}
+
 /** Composes a model from its folder. Rejects with a SensoriumError; nothing stays open then. */
 export async function loadModel(options: LLMOptions, addon: NativeAddon): Promise<LoadedModel> {
   checkOptions(options);
+  warnOfRemoteCode(options);
   const folder = await openModelFolder(options.model ?? embeddedModelPath());
   const servedNames = [options.servedModelName ?? []].flat();
   const modelIds =
     servedNames.length > 0 ? servedNames : [options.model === undefined ? 'sensorium-demo' : folder.name];
   const modelId = modelIds[0] as string;
   const processor = await createProcessor(folder.path, addon);
-  const policy = createMediaPolicy(options.mediaPolicy);
+  const policy = createMediaPolicy(toPolicyOverrides(options));
   const spellings = Object.values(processor.placeholders).map(({ token }) => token);
   const tokenizer = new Tokenizer(folder.tokenizerJson, folder.tokenizerConfig, spellings);
   const renderer = await ChatRenderer.create({
@@ -99,6 +113,9 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
     cache: mediaCache,
     modelId: folder.path,
     defaults,
+    numWorkers: options.numMediaWorkers,
+    // Without any cache a name of a client's names nothing.
+    areUuidsIgnored: mediaCache.maxBytes === 0 && options.enablePrefixCaching === false,
   });
   const eosTokenIds = readEosTokenIds(
     folder.generationConfig,

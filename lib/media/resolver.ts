@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { SensoriumError, toSensoriumError } from '../errors.js';
 import type { KeyedItem, ProcessedItem, Processor } from '../processors/types.js';
@@ -10,16 +11,19 @@ import { throwIfAborted } from './failure.js';
 import { decodeFrameList } from './frame-list.js';
 import { HttpFetcher } from './http-fetcher.js';
 import { decodeImage } from './image.js';
+import { optionsConcerning } from './key-options.js';
 import { Limiter } from './limiter.js';
 import { readMediaSettings, type MediaSettings } from './media-settings.js';
 import { toRgbImage } from './raw-pixels.js';
+import { fetchTimeoutMs } from './policy.js';
 import { hashSource, SourceLoader, type LoadedSource } from './source-loader.js';
 import type { DecodedMedia, MediaOptions, MediaPart, MediaPolicy, MediaSource, Modality } from './types.js';
 import type { ResolveHost } from './url-guard.js';
 import { decodeVideo } from './video.js';
 
-/** Media of one request that are fetched and decoded at the same time. */
-const MAX_CONCURRENT_PARTS = 8;
+/** Media of one request that are fetched at the same time. */
+const MAX_CONCURRENT_FETCHES = 8;
+const MIN_WORKERS = 2;
 const MODALITIES: readonly Modality[] = ['image', 'video', 'audio'];
 
 export interface MediaResolverOptions {
@@ -30,6 +34,10 @@ export interface MediaResolverOptions {
   modelId: string;
   /** The server's own options, laid under each request's. */
   defaults?: MediaOptions | undefined;
+  /** Media of all requests that are decoded and preprocessed at the same time. Default: the cores, at least 2. */
+  numWorkers?: number | undefined;
+  /** Nothing is kept by uuid, so content alone names media. Default false. */
+  areUuidsIgnored?: boolean | undefined;
   /** Replaces the system's name lookup. */
   resolveHost?: ResolveHost | undefined;
 }
@@ -53,6 +61,10 @@ interface Work {
   settings: MediaSettings;
   tenant: string;
   timings: MediaTimings;
+  /** Of the request. */
+  fetches: Limiter;
+  /** By when all that the request fetches must be here, on the clock of `performance.now()`. */
+  fetchDeadlineMs: number;
 }
 
 /** Turns the media parts of requests into processed items, through the cache. One a model; safe for many requests. */
@@ -61,6 +73,7 @@ export class MediaResolver {
   private readonly loader: SourceLoader;
   /** Decoded media wait on a budget of their own: they are finished without waiting for more, so both always drain. */
   private readonly decodeBudget: ByteBudget;
+  private readonly workers: Limiter;
 
   constructor(private readonly options: MediaResolverOptions) {
     const { policy, resolveHost } = options;
@@ -73,6 +86,7 @@ export class MediaResolver {
       options.processor.samplingRate,
     );
     this.decodeBudget = new ByteBudget(half);
+    this.workers = new Limiter(options.numWorkers ?? Math.max(MIN_WORKERS, availableParallelism()));
   }
 
   /**
@@ -81,25 +95,34 @@ export class MediaResolver {
    */
   async resolve(parts: MediaPart[], options: MediaOptions, context: ResolveContext): Promise<KeyedItem[]> {
     throwIfAborted(context.signal);
-    const { tenant, timings = { fetchMs: 0, preprocessMs: 0 } } = context;
-    const works = parts.map((part): Work => ({ part, settings: this.check(part, options), tenant, timings }));
+    const works = this.plan(parts, options, context);
     const failure = new AbortController();
     const signal = context.signal ? AbortSignal.any([context.signal, failure.signal]) : failure.signal;
-    const limiter = new Limiter(MAX_CONCURRENT_PARTS);
     let firstError: SensoriumError | undefined;
     const items = await Promise.all(
       works.map((work) =>
-        limiter
-          .run(() => this.resolvePart(work, parts, signal))
-          .catch((error: unknown) => {
-            firstError ??= toSensoriumError(error).withParam(work.part.param);
-            failure.abort();
-            return undefined;
-          }),
+        this.resolvePart(work, parts, signal).catch((error: unknown) => {
+          firstError ??= toSensoriumError(error).withParam(work.part.param);
+          failure.abort();
+          return undefined;
+        }),
       ),
     );
     if (firstError) throw firstError;
     return items as KeyedItem[];
+  }
+
+  /** All parts checked; what they share is the request's. */
+  private plan(parts: MediaPart[], options: MediaOptions, context: ResolveContext): Work[] {
+    const { tenant, timings = { fetchMs: 0, preprocessMs: 0 } } = context;
+    const { policy } = this.options;
+    const timeouts = parts.map(({ modality }) => fetchTimeoutMs(policy, modality));
+    const fetchDeadlineMs = performance.now() + Math.max(0, ...timeouts);
+    const fetches = new Limiter(MAX_CONCURRENT_FETCHES);
+    return parts.map((part) => {
+      const settings = this.check(part, options);
+      return { part, settings, tenant, timings, fetches, fetchDeadlineMs };
+    });
   }
 
   /** Refuses a request's options by themselves, whatever media it has. Throws `invalid_value`, naming the field. */
@@ -134,15 +157,17 @@ export class MediaResolver {
 
   private async resolvePart(work: Work, parts: MediaPart[], signal: AbortSignal): Promise<KeyedItem> {
     const { cache } = this.options;
-    const { source, uuid } = work.part;
+    const { source } = work.part;
+    const uuid = this.options.areUuidsIgnored === true ? undefined : work.part.uuid;
     if (uuid !== undefined) {
       const key = this.keyOf(work, { uuid });
-      if (source === undefined) return cache.get(key) ?? raiseCacheMiss(work.part, parts);
+      if (source === undefined) return (await cache.find(key, signal)) ?? raiseCacheMiss(work.part, parts);
       return await cache.getOrCompute(key, signal, (inner) => this.loadAndProcess(work, source, inner));
     }
+    if (source === undefined) raiseCacheMiss(work.part, parts);
     const leases: ByteLease[] = [];
     try {
-      const loaded = await this.load(work, source as MediaSource, leases, signal);
+      const loaded = await this.load(work, source, leases, signal);
       const key = this.keyOf(work, { contentHash: await hashSource(loaded, signal) });
       return await cache.getOrCompute(key, signal, (inner) => this.decodeAndProcess(work, loaded, inner));
     } finally {
@@ -160,21 +185,31 @@ export class MediaResolver {
     }
   }
 
-  private async load(
-    { part, timings }: Work,
+  private load(
+    { part, timings, fetches, fetchDeadlineMs }: Work,
     source: MediaSource,
     leases: ByteLease[],
     signal: AbortSignal,
   ): Promise<LoadedSource> {
-    const start = performance.now();
-    try {
-      return await this.loader.load(source, part.modality, leases, signal);
-    } finally {
-      timings.fetchMs = Math.max(timings.fetchMs, performance.now() - start);
-    }
+    return fetches.run(async () => {
+      throwIfAborted(signal);
+      const start = performance.now();
+      try {
+        return await this.loader.load(source, part.modality, { leases, signal, deadlineMs: fetchDeadlineMs });
+      } finally {
+        timings.fetchMs = Math.max(timings.fetchMs, performance.now() - start);
+      }
+    });
   }
 
-  private async decodeAndProcess(
+  private decodeAndProcess(work: Work, loaded: LoadedSource, signal: AbortSignal): Promise<ProcessedItem> {
+    return this.workers.run(() => {
+      throwIfAborted(signal);
+      return this.decodeNow(work, loaded, signal);
+    });
+  }
+
+  private async decodeNow(
     { part, settings, timings }: Work,
     loaded: LoadedSource,
     signal: AbortSignal,
@@ -216,9 +251,11 @@ export class MediaResolver {
   }
 
   private keyOf({ part, settings, tenant }: Work, identity: MediaKeyParts['identity']): string {
-    const { ioKwargs, processorKwargs } = settings;
+    const { modality } = part;
+    const { ioKwargs } = settings;
+    const processorKwargs = optionsConcerning(modality, settings.processorKwargs);
     const { modelId } = this.options;
-    return mediaKey({ tenant, modelId, modality: part.modality, identity, ioKwargs, processorKwargs });
+    return mediaKey({ tenant, modelId, modality, identity, ioKwargs, processorKwargs });
   }
 }
 

@@ -23,6 +23,15 @@ export type LoadedSource =
   | { kind: 'decoded'; media: DecodedMedia }
   | { kind: 'pixels'; pixels: RawPixels };
 
+/** What the pieces of one medium are loaded under. */
+export interface LoadScope {
+  /** Shares of the fetch budget are pushed here; the caller releases them. */
+  leases: ByteLease[];
+  signal: AbortSignal;
+  /** By when everything fetched must be here, on the clock of `performance.now()`. */
+  deadlineMs: number;
+}
+
 /** Gathers the bytes of media from http(s), `data:`, `file:` and memory, under the fetch budget. */
 export class SourceLoader {
   constructor(
@@ -33,13 +42,7 @@ export class SourceLoader {
     private readonly nativeRate: number,
   ) {}
 
-  /** Loads `source`; the leases it takes are pushed to `leases`, which the caller releases. */
-  async load(
-    source: MediaSource,
-    modality: Modality,
-    leases: ByteLease[],
-    signal: AbortSignal,
-  ): Promise<LoadedSource> {
+  async load(source: MediaSource, modality: Modality, scope: LoadScope): Promise<LoadedSource> {
     switch (source.kind) {
       case 'decoded':
         checkDecodedMedia(source.media, modality, this.policy);
@@ -47,70 +50,66 @@ export class SourceLoader {
       case 'embeddings':
         throw new SensoriumError('not_supported', 'Embeddings are not read from this source.');
       case 'frames':
-        return await this.loadFrames(source, leases, signal);
+        return await this.loadFrames(source, scope);
       case 'path':
       case 'pixels':
       case 'samples':
       case 'sharp':
-        return await this.loadHeld(source, modality, leases, signal);
+        return await this.loadHeld(source, modality, scope);
       case 'bytes':
-        return { kind: 'bytes', bytes: this.checkedBytes(source.bytes, modality) };
+        return { kind: 'bytes', bytes: await this.takeBytes(source.bytes, modality, scope) };
       case 'url': {
         const pieces =
           modality === 'video' ? splitFrameList(source.url, this.policy.maxVideoFrames) : undefined;
-        if (pieces) return await this.loadFramePieces(pieces, leases, signal);
-        return { kind: 'bytes', bytes: await this.loadUrl(source.url, modality, leases, signal) };
+        if (pieces) return await this.loadFramePieces(pieces, scope);
+        return { kind: 'bytes', bytes: await this.loadUrl(source.url, modality, scope) };
       }
     }
   }
 
-  private loadHeld(
-    source: HeldSource,
-    modality: Modality,
-    leases: ByteLease[],
-    signal: AbortSignal,
-  ): Promise<LoadedSource> {
+  private loadHeld(source: HeldSource, modality: Modality, scope: LoadScope): Promise<LoadedSource> {
     const { policy, nativeRate } = this;
+    const { signal } = scope;
     const lease = async (numBytes: number): Promise<void> => {
-      leases.push(await this.budget.acquire(numBytes, signal));
+      await this.lease(numBytes, scope);
     };
     return loadHeldSource(source, modality, { policy, nativeRate, signal, lease });
   }
 
-  private async loadUrl(
-    text: string,
-    modality: Modality,
-    leases: ByteLease[],
-    signal: AbortSignal,
-  ): Promise<Uint8Array> {
+  private async lease(numBytes: number, scope: LoadScope, maxWaitMs?: number): Promise<ByteLease> {
+    const taken = await this.budget.acquire(numBytes, scope.signal, maxWaitMs);
+    scope.leases.push(taken);
+    return taken;
+  }
+
+  private async loadUrl(text: string, modality: Modality, scope: LoadScope): Promise<Uint8Array> {
     const maxBytes = maxEncodedBytes(this.policy, modality);
     const target = parseMediaUrl(text);
-    const lease = async (numBytes: number): Promise<ByteLease> => {
-      const taken = await this.budget.acquire(numBytes, signal);
-      leases.push(taken);
-      return taken;
-    };
+    const { signal, deadlineMs } = scope;
     if (target.kind === 'data') {
       if (text.length > maxBytes * 4 + 1024)
         throw tooLarge(modality, `is larger than the limit of ${maxBytes} bytes`);
-      await lease(Math.min(maxBytes, text.length));
+      await this.lease(Math.min(maxBytes, text.length), scope);
       return await decodeDataUrl(text, modality, maxBytes);
     }
-    if (target.kind === 'file') return await readLocalFile(target.url, this.policy, modality, signal);
+    if (target.kind === 'file') {
+      const onSize = (numBytes: number): Promise<unknown> => this.lease(numBytes, scope);
+      return await readLocalFile(target.url, this.policy, modality, { signal, onSize });
+    }
     // A server that declares no length is given the cap; what it did not need goes back at the end.
     let fetchLease: ByteLease | undefined;
-    const onLength = async (numBytes: number): Promise<void> => {
-      fetchLease = await lease(numBytes);
+    const onLength = async (numBytes: number, maxWaitMs: number): Promise<void> => {
+      fetchLease?.release();
+      fetchLease = await this.lease(numBytes, scope, maxWaitMs);
     };
-    const bytes = await this.fetcher.fetch(target.url, { modality, signal, onLength });
+    const bytes = await this.fetcher.fetch(target.url, { modality, signal, deadlineMs, onLength });
     fetchLease?.shrink(bytes.length);
     return bytes;
   }
 
   private async loadFrames(
     source: Extract<MediaSource, { kind: 'frames' }>,
-    leases: ByteLease[],
-    signal: AbortSignal,
+    scope: LoadScope,
   ): Promise<LoadedSource> {
     this.checkFrameCount(source.frames.length);
     if (source.fps !== undefined) checkFps(source.fps);
@@ -118,7 +117,7 @@ export class SourceLoader {
     const pictures = await Promise.all(
       source.frames.map((frame) =>
         limiter.run(async () => {
-          const loaded = await this.load(frame, 'image', leases, signal);
+          const loaded = await this.load(frame, 'image', scope);
           if (loaded.kind === 'bytes') return loaded.bytes;
           if (loaded.kind === 'pixels') return loaded.pixels;
           if (loaded.kind === 'decoded' && loaded.media.kind === 'image') return loaded.media;
@@ -129,16 +128,12 @@ export class SourceLoader {
     return { kind: 'frames', pictures, fps: source.fps };
   }
 
-  private async loadFramePieces(
-    pieces: string[],
-    leases: ByteLease[],
-    signal: AbortSignal,
-  ): Promise<LoadedSource> {
+  private async loadFramePieces(pieces: string[], scope: LoadScope): Promise<LoadedSource> {
     const { maxVideoBytes } = this.policy;
     const numBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
     if (numBytes > maxVideoBytes * 2)
       throw tooLarge('video', `is larger than the limit of ${maxVideoBytes} bytes`);
-    leases.push(await this.budget.acquire(numBytes, signal));
+    await this.lease(numBytes, scope);
     const pictures: FramePicture[] = [];
     for (const piece of pieces) pictures.push(await decodeBase64(piece, 'image', this.policy.maxImageBytes));
     return { kind: 'frames', pictures };
@@ -150,9 +145,10 @@ export class SourceLoader {
     if (numFrames > maxVideoFrames) throw invalidMedia('video', `has more than ${maxVideoFrames} frames`);
   }
 
-  private checkedBytes(bytes: Uint8Array, modality: Modality): Uint8Array {
+  private async takeBytes(bytes: Uint8Array, modality: Modality, scope: LoadScope): Promise<Uint8Array> {
     const maxBytes = maxEncodedBytes(this.policy, modality);
     if (bytes.length > maxBytes) throw tooLarge(modality, `is larger than the limit of ${maxBytes} bytes`);
+    await this.lease(bytes.length, scope);
     return bytes;
   }
 }

@@ -156,6 +156,8 @@ export interface NativeStats {
   encoderEvictions: number;
   encoderCacheBytes: number;
   kvCacheBytes: number;
+  /** Of the KV cache: blocks whose content can be found again, in use or not. */
+  prefixCacheBytes: number;
   weightBytes: number;
   numSteps: number;
   numPreemptions: number;
@@ -192,6 +194,11 @@ export interface NativeAddon {
   supportedArchitectures(): string[];
   /** Makes the C allocator of this process give large freed blocks back to the system at once (glibc only). */
   returnFreedMemory(): void;
+  /**
+   * Lets the threads of libuv's pool, where media are decoded and preprocessed, give way to all others of this machine
+   * (Linux; elsewhere nothing changes). For the rest of the process; resolves when all threads have.
+   */
+  lowerWorkerPriority(): Promise<void>;
   /** Loads on a thread of its own. `onEvents` is called once a step; `onProgress` while weights are read. */
   createEngine(
     options: NativeEngineOptions,

@@ -14,6 +14,7 @@
 #include "binding/media_functions.h"
 #include "binding/media_object.h"
 #include "binding/request_reader.h"
+#include "binding/worker_priority.h"
 #include "core/allocator.h"
 
 namespace sensorium::binding {
@@ -47,6 +48,8 @@ Napi::Value create_engine_entry(const Napi::CallbackInfo& info) {
 
 void return_freed_memory_entry(const Napi::CallbackInfo&) { return_freed_memory(); }
 
+Napi::Value lower_worker_priority_entry(const Napi::CallbackInfo& info) { return lower_worker_priority(info.Env()); }
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto data = std::make_unique<AddonData>();
   data->media_class = Napi::Persistent(MediaObject::define(env));
@@ -56,6 +59,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("cpuInfo", Napi::Function::New<cpu_info_entry>(env, "cpuInfo"));
   exports.Set("supportedArchitectures", Napi::Function::New<supported_architectures_entry>(env, "supportedArchitectures"));
   exports.Set("returnFreedMemory", Napi::Function::New<return_freed_memory_entry>(env, "returnFreedMemory"));
+  exports.Set("lowerWorkerPriority", Napi::Function::New<lower_worker_priority_entry>(env, "lowerWorkerPriority"));
   exports.Set("createEngine", Napi::Function::New<create_engine_entry>(env, "createEngine"));
   add_media_functions(env, exports);
   return exports;

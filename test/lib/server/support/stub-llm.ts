@@ -29,12 +29,13 @@ const STATS: Omit<LLMStats, 'mediaCache'> = {
   numUsedBlocks: 6,
   prefixQueries: 11,
   prefixHits: 12,
-  prefixEvictions: 0,
+  prefixEvictions: 23,
   encoderQueries: 13,
   encoderHits: 14,
   encoderEvictions: 0,
   encoderCacheBytes: 15,
   kvCacheBytes: 16,
+  prefixCacheBytes: 22,
   weightBytes: 17,
   numSteps: 18,
   numPreemptions: 19,
@@ -111,7 +112,7 @@ export class StubLLM {
 
   stats(): LLMStats {
     if (this.behaviour.statsError !== undefined) throw this.behaviour.statsError;
-    const mediaCache = { queries: 5, hits: 4, evictions: 0, sizeBytes: 10 };
+    const mediaCache = { queries: 5, hits: 4, evictions: 3, sizeBytes: 10 };
     return { ...STATS, mediaCache };
   }
 

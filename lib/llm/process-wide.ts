@@ -9,6 +9,14 @@ export function returnFreedMemory(): void {
   loadAddon().returnFreedMemory();
 }
 
+/**
+ * Lets the threads that decode and preprocess media give way to those that compute answers. They serve the whole process, and
+ * their priority never rises again, so programs of one's own decide for themselves: `sensorium serve` calls it.
+ */
+export function giveWayToAnswers(): Promise<void> {
+  return loadAddon().lowerWorkerPriority();
+}
+
 /** Bytes of memory this process may use: the machine's, or the limit of its control group. */
 export function usableMemoryBytes(): number {
   const limit = process.constrainedMemory();
