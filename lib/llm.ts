@@ -4,6 +4,7 @@ import type { OutputDelta, RequestResult, RunningRequest } from './engine/types.
 import { SensoriumError, toSensoriumError } from './errors.js';
 import { runBatch, type BatchOptions } from './llm/batch.js';
 import { checkCallOptions, splitOptions } from './llm/call-options.js';
+import { mergeMediaOptions } from './llm/kwargs-names.js';
 import { loadModel, type LoadedModel } from './llm/load-model.js';
 import { readLocalFiles } from './llm/local-files.js';
 import { isTokenIds, parsePrompt } from './llm/prompt-input.js';
@@ -177,10 +178,14 @@ export class LLM {
     return this.begin(async () => {
       const split = splitOptions(options);
       throwIfAborted(options.signal);
-      const { prompt, media, localFiles, mmProcessorKwargs } = parsePrompt(input, this.mediaRules);
-      await readLocalFiles(localFiles, this.model.policy);
-      split.mmProcessorKwargs = mmProcessorKwargs ?? split.mmProcessorKwargs;
-      return this.watch(split, this.model.pipeline.submitPrompt(prompt, media, split));
+      const {
+        prompt,
+        media,
+        mediaOptions,
+        cacheSalt = split.cacheSalt,
+      } = parsePrompt(input, this.mediaRules);
+      const submitted = { ...split, ...mergeMediaOptions(split, mediaOptions), cacheSalt };
+      return this.watch(submitted, this.model.pipeline.submitPrompt(prompt, media, submitted));
     });
   }
 

@@ -1,6 +1,7 @@
 import { SensoriumError } from '../errors.js';
 import type { MediaOptions } from '../media/types.js';
 import type { ChatOptions, SamplingOptions } from '../request/types.js';
+import { normaliseMediaOptions } from './kwargs-names.js';
 import { checkOptionNames } from './option-names.js';
 import type { ChatCallOptions, GenerateOptions, SubmitOptions } from './types.js';
 
@@ -26,7 +27,13 @@ const SAMPLING_FIELDS = [
 ] as const satisfies readonly (keyof SamplingOptions)[];
 const CALL_FIELDS = ['requestId', 'cacheSalt', 'signal', 'onProgress'];
 const MEDIA_FIELDS = ['mediaIoKwargs', 'mmProcessorKwargs'];
-const CHAT_FIELDS = ['chatTemplateKwargs', 'addGenerationPrompt', 'continueFinalMessage', 'tools'];
+const CHAT_FIELDS = [
+  'chatTemplate',
+  'chatTemplateKwargs',
+  'addGenerationPrompt',
+  'continueFinalMessage',
+  'tools',
+];
 
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...SAMPLING_FIELDS,
@@ -59,8 +66,9 @@ export function splitOptions(
   options: ChatCallOptions | GenerateOptions,
 ): SubmitOptions & ChatOptions & MediaOptions {
   checkCallOptions(options);
-  const { requestId, cacheSalt, signal, mediaIoKwargs, mmProcessorKwargs } = options;
-  const { chatTemplateKwargs, addGenerationPrompt, continueFinalMessage, tools } = options as ChatCallOptions;
+  const { requestId, cacheSalt, signal } = options;
+  const { chatTemplate, chatTemplateKwargs, addGenerationPrompt, continueFinalMessage, tools } =
+    options as ChatCallOptions;
   const sampling = Object.fromEntries(
     SAMPLING_FIELDS.map((field) => [field, options[field]]),
   ) as SamplingOptions;
@@ -69,8 +77,8 @@ export function splitOptions(
     requestId,
     cacheSalt,
     signal,
-    mediaIoKwargs,
-    mmProcessorKwargs,
+    ...normaliseMediaOptions(options),
+    chatTemplate,
     chatTemplateKwargs,
     addGenerationPrompt,
     continueFinalMessage,
