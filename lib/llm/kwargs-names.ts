@@ -1,5 +1,6 @@
 import { SensoriumError } from '../errors.js';
 import type { MediaOptions } from '../media/types.js';
+import type { LLMOptions } from './types.js';
 
 type Kwargs = Record<string, unknown>;
 
@@ -51,4 +52,14 @@ export function mergeMediaOptions(base: MediaOptions, over: MediaOptions): Media
   const orAbsent = <T extends object>(value: T): T | undefined =>
     Object.keys(value).length === 0 ? undefined : value;
   return { mediaIoKwargs: orAbsent(mediaIoKwargs), mmProcessorKwargs: orAbsent(mmProcessorKwargs) };
+}
+
+/** What a model is loaded with, laid under each request's media options. */
+export function engineMediaOptions(options: LLMOptions): MediaOptions {
+  const { rgbaBackgroundColor } = options;
+  const own: MediaOptions =
+    rgbaBackgroundColor === undefined
+      ? {}
+      : { mediaIoKwargs: { image: { rgba_background_color: rgbaBackgroundColor } } };
+  return mergeMediaOptions(normaliseMediaOptions(options), own);
 }
