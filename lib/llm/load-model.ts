@@ -1,19 +1,16 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { fallbackTemplate } from '../chat/fallback-templates.js';
 import { ChatRenderer } from '../chat/chat-renderer.js';
+import type { ContentFormat } from '../chat/content-format.js';
 import { Engine } from '../engine/engine.js';
 import { readEosTokenIds, readSamplingDefaults } from '../engine/sampling-defaults.js';
-import { SensoriumError } from '../errors.js';
 import { ProcessedItemCache } from '../media/cache.js';
 import { createMediaPolicy } from '../media/policy.js';
 import { MediaResolver } from '../media/resolver.js';
 import type { MediaPolicy } from '../media/types.js';
-import type { ChatTemplates } from '../model-folder/chat-templates.js';
 import { openModelFolder, type ModelFolder } from '../model-folder/model-folder.js';
 import type { NativeAddon } from '../native/addon.js';
 import { createProcessor } from '../processors/index.js';
 import { Tokenizer } from '../tokenizer/tokenizer.js';
+import { chooseTemplates } from './choose-templates.js';
 import {
   checkOptions,
   mediaCacheBytes,
@@ -36,27 +33,6 @@ export interface LoadedModel extends PipelineParts {
   policy: MediaPolicy;
   mediaCache: ProcessedItemCache;
   pipeline: RequestPipeline;
-}
-
-/** The template of the options (text or a file's path), else the checkpoint's, else the usual one of its type. */
-async function chooseTemplates(
-  option: string | undefined,
-  folder: ModelFolder,
-): Promise<ChatTemplates | undefined> {
-  if (option === undefined) {
-    const fallback = fallbackTemplate(folder.modelType);
-    return folder.chatTemplates ?? (fallback === undefined ? undefined : { default: fallback });
-  }
-  const isPath = !option.includes('\n') && !option.includes('{') && existsSync(option);
-  if (isPath) return { default: await readFile(option, 'utf8') };
-  if (option.includes('{')) return { default: option };
-  throw new SensoriumError(
-    'invalid_option',
-    `The chat template '${option.slice(0, 200)}' is neither a file nor a template.`,
-    {
-      param: 'chatTemplate',
-    },
-  );
 }
 
 function tokenizerEosId(folder: ModelFolder, tokenizer: Tokenizer): number | undefined {
@@ -87,6 +63,11 @@ function warnOfRemoteCode({ trustRemoteCode }: LLMOptions): void {
   process.emitWarning(message, { type: 'SensoriumWarning' });
 }
 
+/** The format that the options demand of every template; undefined: each template's own. */
+function toContentFormat({ chatTemplateContentFormat: format }: LLMOptions): ContentFormat | undefined {
+  return format === 'auto' ? undefined : format;
+}
+
 /** Composes a model from its folder. Rejects with a SensoriumError; nothing stays open then. */
 export async function loadModel(options: LLMOptions, addon: NativeAddon): Promise<LoadedModel> {
   checkOptions(options);
@@ -105,6 +86,9 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
     placeholders: processor.placeholders,
     templates: await chooseTemplates(options.chatTemplate, folder),
     tokenizerConfig: folder.tokenizerConfig,
+    contentFormat: toContentFormat(options),
+    mediaOrder: options.interleaveMmStrings === false ? 'first' : 'interleaved',
+    trustRequestTemplates: options.trustRequestChatTemplate,
   });
   const mediaCache = new ProcessedItemCache(mediaCacheBytes(options).processorBytes);
   const defaults = engineMediaOptions(options);

@@ -35,11 +35,19 @@ export interface ChatMessage {
   extra: Record<string, unknown>;
 }
 
+/** How long a model that can think may do so; templates read it. */
+export type ReasoningEffort = 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
+
 export interface ChatOptions extends MediaOptions {
   chatTemplateKwargs?: Record<string, unknown> | undefined;
   addGenerationPrompt?: boolean | undefined;
   continueFinalMessage?: boolean | undefined;
   tools?: unknown[] | undefined;
+  /** For templates of retrieval: objects with a title and a text, as a rule. */
+  documents?: unknown[] | undefined;
+  reasoningEffort?: ReasoningEffort | undefined;
+  /** Puts the tokenizer's own BOS and its like around the rendered template. Default false: templates print them. */
+  addSpecialTokens?: boolean | undefined;
   /** Jinja text of this request alone; taken only where the model was loaded with `trustRequestChatTemplate`. */
   chatTemplate?: string | undefined;
 }

@@ -96,6 +96,7 @@ function toError(error: ErrorObject): SensoriumError {
 
 /** The body without its null fields: clients send null for "not given". */
 function withoutNulls(body: JsonObject): JsonObject {
+  if (!Object.values(body).includes(null)) return body;
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
 }
 

@@ -1,6 +1,6 @@
 import { ChatRenderer } from '../../../lib/chat/chat-renderer.js';
 import { parseMessages } from '../../../lib/chat/parts.js';
-import type { Placeholders } from '../../../lib/chat/template-context.js';
+import type { Placeholders } from '../../../lib/chat/content-text.js';
 import type { TemplatePoolOptions } from '../../../lib/chat/template-pool.js';
 import type { MediaRules } from '../../../lib/llm/types.js';
 import { openModelFolder } from '../../../lib/model-folder/model-folder.js';
