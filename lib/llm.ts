@@ -6,7 +6,6 @@ import { runBatch, type BatchOptions } from './llm/batch.js';
 import { checkCallOptions, splitOptions } from './llm/call-options.js';
 import { mergeMediaOptions } from './llm/kwargs-names.js';
 import { loadModel, type LoadedModel } from './llm/load-model.js';
-import { readLocalFiles } from './llm/local-files.js';
 import { isTokenIds, parsePrompt } from './llm/prompt-input.js';
 import type {
   ChatCallOptions,
@@ -169,7 +168,6 @@ export class LLM {
       const split = splitOptions(options);
       throwIfAborted(options.signal);
       const parsed = parseMessages(messages, { rules: this.mediaRules, isStrict: false });
-      await readLocalFiles(parsed.localFiles, this.model.policy);
       return this.watch(split, this.model.pipeline.submitChat(parsed.messages, split));
     });
   }

@@ -109,7 +109,8 @@ function mismatch(
   parts: readonly MediaPart[],
   { writer, spelling }: { writer: string; spelling: string | undefined },
 ): SensoriumError {
-  const hint = spelling === undefined ? '' : ` One placeholder is spelled ${spelling}.`;
+  const hint =
+    spelling === undefined ? '' : ` One placeholder is spelled ${spelling.replaceAll('{n}', '1')}.`;
   const message = `${writer} has ${numPlaceholders} ${modality} placeholder(s) for ${parts.length} ${modality} item(s).`;
   const param = parts[numPlaceholders]?.param ?? 'prompt';
   return new SensoriumError('placeholder_mismatch', message + hint, { param });

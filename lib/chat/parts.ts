@@ -2,6 +2,7 @@ import { SensoriumError } from '../errors.js';
 import type { MediaRules } from '../llm/types.js';
 import type { MediaPart, MediaSource, Modality } from '../media/types.js';
 import type { ChatMessage, ContentPart } from '../request/types.js';
+import { readEmbeddings } from './embedding-source.js';
 import { checkId } from './identifiers.js';
 import { MediaCounter } from './media-counter.js';
 import { readPayload } from './media-source.js';
@@ -20,13 +21,6 @@ export interface ParseMessagesOptions {
 
 export interface ParsedMessages {
   messages: ChatMessage[];
-  /** Parts whose payload is a path named by the program itself (never in strict mode): to be read before use. */
-  localFiles: LocalFile[];
-}
-
-export interface LocalFile {
-  part: MediaPart;
-  path: string;
 }
 
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool', 'function'];
@@ -42,8 +36,11 @@ const PART_OPTION_KEYS = [
   'resized_width',
   'fps',
   'nframes',
+  'num_frames',
   'min_frames',
   'max_frames',
+  'video_start',
+  'video_end',
 ];
 /** Keys of a payload that describe media and hold none. */
 const DESCRIPTIONS: ReadonlySet<string> = new Set([...PART_OPTION_KEYS, 'detail', 'format', 'metadata']);
@@ -56,7 +53,6 @@ const wrongType = (param: string, expected: string): SensoriumError =>
 
 /** Walks messages once. */
 class MessageParser {
-  readonly localFiles: LocalFile[] = [];
   private readonly counter: MediaCounter;
   private numParts = 0;
 
@@ -113,7 +109,8 @@ class MessageParser {
     return [{ type: 'text', text: value }];
   }
 
-  private media(part: JsonObject, { key, modality, isEmbedding }: Payload, partParam: string): MediaPart {
+  private media(part: JsonObject, payload: Payload, partParam: string): MediaPart {
+    const { key, modality, isEmbedding } = payload;
     const param = `${partParam}.${key}`;
     const uuid = readUuid(part.uuid, `${partParam}.uuid`);
     const data = uuid === undefined || hasData(part[key]) ? part[key] : undefined;
@@ -121,21 +118,20 @@ class MessageParser {
     this.counter.add(modality, partParam, isTensor ? 'embeddings' : 'raw');
     const media: MediaPart = { modality, uuid, param, options: readPartOptions(part, part[key]) };
     if (uuid !== undefined && !isGiven(data)) return media;
-    const source = this.source(part, key, { modality, param });
-    if (source.kind === 'path') this.localFiles.push({ part: media, path: source.path });
-    else media.source = source;
+    media.source = this.source(part, payload, param);
     return media;
   }
 
-  private source(part: JsonObject, key: string, context: { modality: Modality; param: string }): MediaSource {
-    const { param } = context;
+  private source(part: JsonObject, { key, modality, isEmbedding }: Payload, param: string): MediaSource {
     const payload = part[key];
-    if (!isGiven(payload) || (isObject(payload) && isBare(payload))) {
+    const isMissing = isEmbedding ? payload === '' : isObject(payload) && isBare(payload);
+    if (!isGiven(payload) || isMissing) {
       throw new SensoriumError('missing_field', `${param} is missing and the part has no uuid.`, { param });
     }
     const { isStrict } = this.options;
+    if (isEmbedding) return readEmbeddings(payload, { modality, param, isStrict });
     const { metadata } = part;
-    const payloadContext = { ...context, isStrict, mayBePath: !key.endsWith('_url'), metadata };
+    const payloadContext = { modality, param, isStrict, mayBePath: !key.endsWith('_url'), metadata };
     if (key === 'input_audio' && isObject(payload) && 'data' in payload) {
       return readInputAudio(payload, { ...payloadContext, mayBePath: false });
     }
@@ -217,5 +213,5 @@ export function parseMessages(messages: unknown, options: ParseMessagesOptions):
   }
   const parser = new MessageParser(options);
   const parsed = messages.map((message: unknown, i) => parser.message(message, `${param}[${i}]`));
-  return { messages: parsed, localFiles: parser.localFiles };
+  return { messages: parsed };
 }

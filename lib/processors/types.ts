@@ -6,8 +6,13 @@ export interface PlaceholderTokens {
   /** The token that stands once in the template and once per encoder row after expansion. */
   token: string;
   tokenId: number;
-  /** How a text-format template (or a `generate` prompt) spells one item, e.g. `<|vision_start|><|image_pad|><|vision_end|>`. */
+  /**
+   * How a text-format template (or a `generate` prompt) spells one item, e.g. `<|vision_start|><|image_pad|><|vision_end|>`.
+   * `{n}` in it stands for the item's number in the conversation, from 1.
+   */
   spelling: string;
+  /** A text-format template has it within a line of text, not on a line of its own. */
+  isInline?: boolean | undefined;
 }
 
 /** A processed item, as cached: everything expansion and the engine need. */
