@@ -38,7 +38,7 @@ const LIB_ARROWS = {
   media: ['tensors', 'engine', 'tokenizer', 'native'],
   processors: ['engine', 'tokenizer', 'native'],
   request: ['chat', 'engine', 'tokenizer', 'native'],
-  llm: ['chat', 'request', 'media', 'processors', 'engine', 'model-folder', 'tokenizer', 'native'],
+  llm: ['chat', 'request', 'tensors', 'media', 'processors', 'engine', 'model-folder', 'tokenizer', 'native'],
   'llm.ts': [
     'llm',
     'chat',

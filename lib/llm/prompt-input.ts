@@ -5,6 +5,7 @@ import { SensoriumError } from '../errors.js';
 import type { MediaOptions, MediaPart, Modality } from '../media/types.js';
 import { normaliseMediaOptions } from './kwargs-names.js';
 import { checkOptionNames } from './option-names.js';
+import { EmbeddingItem, listEmbeddings } from './embedding-items.js';
 import { listItems } from './prompt-items.js';
 import type { MediaRules, MultiModalPrompt, PromptInput } from './types.js';
 
@@ -83,14 +84,14 @@ interface Item {
 }
 
 /** Items of one modality with their uuids. A modality that is null has as many items as uuids. */
-function readItems(input: MultiModalPrompt, modality: Modality): Item[] {
+function readItems(input: MultiModalPrompt, modality: Modality, rules: MediaRules): Item[] {
   const data: unknown = input.multiModalData?.[modality];
   const uuids = readUuids(input.multiModalUuids?.[modality], modality);
   if (!isGiven(data)) {
     if (uuids === undefined && data === null) throw missingUuid(modality);
     return (uuids ?? []).map((uuid) => ({ value: undefined, uuid }));
   }
-  const items = listItems(data, modality);
+  const items = listEmbeddings(data, modality, rules.hasEmbeddings) ?? listItems(data, modality);
   if (uuids !== undefined && uuids.length !== items.length) {
     throw lengthMismatch(modality, uuids.length, items.length);
   }
@@ -99,6 +100,7 @@ function readItems(input: MultiModalPrompt, modality: Modality): Item[] {
 
 function readPart({ value, uuid }: Item, modality: Modality, index: number): MediaPart {
   const param = `multiModalData.${modality}[${index}]`;
+  if (value instanceof EmbeddingItem) return { modality, uuid, param, source: value.source };
   if (isGiven(value)) {
     const source = readPayload(value, { modality, param, isStrict: false, mayBePath: true });
     return { modality, uuid, param, source };
@@ -110,7 +112,7 @@ function readPart({ value, uuid }: Item, modality: Modality, index: number): Med
 function readMedia(input: MultiModalPrompt, rules: MediaRules): MediaPart[] {
   const counter = new MediaCounter(rules);
   return MODALITIES.flatMap((modality) =>
-    readItems(input, modality).map((item, index) => {
+    readItems(input, modality, rules).map((item, index) => {
       const part = readPart(item, modality, index);
       const isEmbedding = part.source === undefined ? rules.hasEmbeddings : part.source.kind === 'embeddings';
       counter.add(modality, part.param, isEmbedding ? 'embeddings' : 'raw');

@@ -7,6 +7,7 @@ import { ByteBudget, type ByteLease } from './budget.js';
 import type { ProcessedItemCache } from './cache.js';
 import { mediaKey, type MediaKeyParts } from './content-hash.js';
 import type { DecodeContext } from './decode-context.js';
+import { decodeTensors } from './embeddings.js';
 import { throwIfAborted } from './failure.js';
 import { decodeFrameList } from './frame-list.js';
 import { HttpFetcher } from './http-fetcher.js';
@@ -220,11 +221,13 @@ export class MediaResolver {
       leases.push(await this.decodeBudget.acquire(numBytes, signal));
     };
     try {
-      const decoded = await this.decode(loaded, part.modality, settings, {
-        policy: this.options.policy,
-        signal,
-        reserve,
-      });
+      const context = { policy: this.options.policy, signal, reserve };
+      if (loaded.kind === 'embeddings') {
+        const tensors = await decodeTensors(loaded.tensors, part.modality, context);
+        throwIfAborted(signal);
+        return this.options.processor.processEmbeddings(part.modality, tensors);
+      }
+      const decoded = await this.decode(loaded, part.modality, settings, context);
       throwIfAborted(signal);
       return await this.options.processor.process(decoded, settings.processorKwargs);
     } finally {
@@ -234,7 +237,7 @@ export class MediaResolver {
   }
 
   private async decode(
-    loaded: LoadedSource,
+    loaded: Exclude<LoadedSource, { kind: 'embeddings' }>,
     modality: Modality,
     { decode }: MediaSettings,
     context: DecodeContext,

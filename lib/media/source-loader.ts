@@ -3,6 +3,7 @@ import type { ByteBudget, ByteLease } from './budget.js';
 import { hashBytes, hashDecoded, hashPixels } from './content-hash.js';
 import { decodeBase64, decodeDataUrl } from './data-url.js';
 import { checkDecodedMedia } from './decoded-media.js';
+import { hashTensors, loadTensors, type LoadedTensors } from './embeddings.js';
 import { invalidMedia, tooLarge } from './failure.js';
 import type { FramePicture } from './frame-list.js';
 import { loadHeldSource, type HeldSource } from './held-source.js';
@@ -11,7 +12,7 @@ import { Limiter } from './limiter.js';
 import { readLocalFile } from './local-file.js';
 import { checkFps, splitFrameList } from './media-settings.js';
 import { maxEncodedBytes } from './policy.js';
-import type { DecodedMedia, MediaPolicy, MediaSource, Modality, RawPixels } from './types.js';
+import type { DecodedMedia, MediaPolicy, MediaSource, Modality, TensorSource, RawPixels } from './types.js';
 import { parseMediaUrl } from './url-guard.js';
 
 const MAX_CONCURRENT_FRAME_FETCHES = 4;
@@ -21,7 +22,8 @@ export type LoadedSource =
   | { kind: 'bytes'; bytes: Uint8Array }
   | { kind: 'frames'; pictures: FramePicture[]; fps?: number | undefined }
   | { kind: 'decoded'; media: DecodedMedia }
-  | { kind: 'pixels'; pixels: RawPixels };
+  | { kind: 'pixels'; pixels: RawPixels }
+  | { kind: 'embeddings'; tensors: LoadedTensors };
 
 /** What the pieces of one medium are loaded under. */
 export interface LoadScope {
@@ -48,7 +50,7 @@ export class SourceLoader {
         checkDecodedMedia(source.media, modality, this.policy);
         return source;
       case 'embeddings':
-        throw new SensoriumError('not_supported', 'Embeddings are not read from this source.');
+        return await this.loadEmbeddings(source.tensors, modality, scope);
       case 'frames':
         return await this.loadFrames(source, scope);
       case 'path':
@@ -80,6 +82,18 @@ export class SourceLoader {
     const taken = await this.budget.acquire(numBytes, scope.signal, maxWaitMs);
     scope.leases.push(taken);
     return taken;
+  }
+
+  private async loadEmbeddings(
+    tensors: Record<string, TensorSource>,
+    modality: Modality,
+    scope: LoadScope,
+  ): Promise<LoadedSource> {
+    const reserve = (numBytes: number): Promise<unknown> => this.lease(numBytes, scope);
+    return {
+      kind: 'embeddings',
+      tensors: await loadTensors(tensors, modality, this.policy.maxEmbeddingBytes, reserve),
+    };
   }
 
   private async loadUrl(text: string, modality: Modality, scope: LoadScope): Promise<Uint8Array> {
@@ -160,6 +174,8 @@ export async function hashSource(source: LoadedSource, signal: AbortSignal): Pro
       return await hashBytes(source.bytes, signal);
     case 'decoded':
       return await hashDecoded(source.media, signal);
+    case 'embeddings':
+      return await hashTensors(source.tensors, signal);
     case 'pixels':
       return await hashPixels(source.pixels, signal);
     case 'frames': {

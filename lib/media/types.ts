@@ -123,8 +123,14 @@ export interface TensorArray {
 /** A tensor as it was given: numbers, or a file of torch.save, npy or safetensors (told by its first bytes). */
 export type TensorSource =
   | { kind: 'array'; array: TensorArray }
-  | { kind: 'file'; bytes: Uint8Array }
+  | { kind: 'file'; bytes: Uint8Array; slice?: TensorSlice | undefined }
   | { kind: 'base64'; text: string };
+
+/** Elements [start, start + count) of the first axis: all that an item takes of a tensor of several items. */
+export interface TensorSlice {
+  start: number;
+  count: number;
+}
 
 /** A tensor after decoding: dense, row-major. Integers are exact up to 2^53. */
 export interface DenseTensor {
@@ -161,6 +167,8 @@ export interface MediaPolicy {
   maxAudioBytes: number;
   maxVideoBytes: number;
   maxImagePixels: number;
+  /** Tensors of one item of ready-made embeddings, as given and as float32. */
+  maxEmbeddingBytes: number;
   maxAudioSeconds: number;
   maxVideoFrames: number;
   maxVideoSeconds: number;

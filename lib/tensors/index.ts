@@ -6,7 +6,7 @@ import { isTorchSave, parseTorchSave } from './torch-save.js';
 
 export { viewOfArray } from './array.js';
 export { toDense } from './dense.js';
-export { denseBytes, type TensorView } from './tensor-view.js';
+export { denseBytes, sliceView, type TensorView } from './tensor-view.js';
 
 /**
  * The tensor of a file of torch.save or npy, or the named ones of safetensors; the first bytes tell. Throws

@@ -57,6 +57,13 @@ export function createView(view: TensorView): TensorView {
   return view;
 }
 
+/** Elements [start, start + count) of the first axis. Throws `invalid_embedding` where it has not as many. */
+export function sliceView(view: TensorView, { start, count }: { start: number; count: number }): TensorView {
+  const [size = 0, ...rest] = view.shape;
+  if (start + count > size) throw invalidTensor('holds fewer items than are taken from it');
+  return { ...view, shape: [count, ...rest], offset: view.offset + start * (view.strides[0] as number) };
+}
+
 /** Bytes that `toDense` allocates at most. */
 export function denseBytes({ dtype, shape }: TensorView): number {
   return countElements(shape) * (isIntegerType(dtype) ? 8 : 4);
