@@ -3,6 +3,7 @@ import type { ContentFormat } from '../chat/content-format.js';
 import { Engine } from '../engine/engine.js';
 import { readEosTokenIds, readSamplingDefaults } from '../engine/sampling-defaults.js';
 import { ProcessedItemCache } from '../media/cache.js';
+import { checkServerMediaOptions } from '../media/media-settings.js';
 import { createMediaPolicy } from '../media/policy.js';
 import { MediaResolver } from '../media/resolver.js';
 import type { MediaPolicy } from '../media/types.js';
@@ -19,6 +20,7 @@ import {
   toPolicyOverrides,
 } from './native-options.js';
 import { engineMediaOptions } from './kwargs-names.js';
+import { toItemLimits } from './media-limits.js';
 import { embeddedModelPath } from './package-root.js';
 import { RequestPipeline, type PipelineParts } from './pipeline.js';
 import type { LLMOptions, MediaRules } from './types.js';
@@ -79,6 +81,8 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
   const modelId = modelIds[0] as string;
   const processor = await createProcessor(folder.path, addon);
   const policy = createMediaPolicy(toPolicyOverrides(options));
+  const defaults = engineMediaOptions(options);
+  checkServerMediaOptions(defaults, policy);
   const spellings = Object.values(processor.placeholders).map(({ token }) => token);
   const tokenizer = new Tokenizer(folder.tokenizerJson, folder.tokenizerConfig, spellings);
   const renderer = await ChatRenderer.create({
@@ -91,13 +95,13 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
     trustRequestTemplates: options.trustRequestChatTemplate,
   });
   const mediaCache = new ProcessedItemCache(mediaCacheBytes(options).processorBytes);
-  const defaults = engineMediaOptions(options);
   const resolver = new MediaResolver({
     policy,
     processor,
     cache: mediaCache,
     modelId: folder.path,
     defaults,
+    itemLimits: toItemLimits(options.limitMmPerPrompt),
     numWorkers: options.numMediaWorkers,
     // Without any cache a name of a client's names nothing.
     areUuidsIgnored: mediaCache.maxBytes === 0 && options.enablePrefixCaching === false,
@@ -109,7 +113,6 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
   );
   const nativeOptions = toNativeOptions(options, folder.path, eosTokenIds);
   try {
-    resolver.checkOptions(defaults);
     const samplingDefaults = readSamplingDefaults(folder.generationConfig);
     const engineParts = { tokenizer, samplingDefaults, onProgress: options.onProgress };
     const engine = await Engine.create(addon, nativeOptions, engineParts);

@@ -4,7 +4,7 @@ import { invalidMedia, nextTurn, throwIfAborted, tooLarge } from './failure.js';
 import { readImageHeader, sharpOptions, type ImageHeader } from './image.js';
 import type { VideoSettings } from './media-settings.js';
 import type { DecodedVideo } from './types.js';
-import { checkedDecodedBytes, chooseFrames } from './video-limits.js';
+import { checkedDecodedBytes, checkFrameLimit, chooseFrames } from './video-limits.js';
 import type { VideoSampling } from '../processors/types.js';
 
 /** What browsers show a frame for that names no delay. */
@@ -23,7 +23,8 @@ export async function decodeAnimation(
   if (total / fps > context.policy.maxVideoSeconds) {
     throw tooLarge('video', `is longer than the limit of ${context.policy.maxVideoSeconds} seconds`);
   }
-  const indices = chooseFrames(total, fps, settings, defaults, context.policy);
+  checkFrameLimit(header, context.itemLimit);
+  const { indices, numCandidates } = chooseFrames(total, fps, settings, defaults, context);
   const numBytes = header.width * header.height * 3 * total;
   await context.reserve(checkedDecodedBytes(numBytes, context.policy));
   throwIfAborted(context.signal);
@@ -34,7 +35,7 @@ export async function decodeAnimation(
     width,
     height,
     metadata: { fps, totalNumFrames: total, duration: total / fps, framesIndices: indices },
-    sampledFps: (indices.length / total) * fps,
+    sampledFps: (indices.length / numCandidates) * fps,
   };
 }
 

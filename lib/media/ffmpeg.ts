@@ -65,6 +65,8 @@ export interface RunOptions {
   signal?: AbortSignal | undefined;
   /** Takes standard output as it comes; what it throws ends the process and rejects the run. */
   onOutput: (chunk: Buffer) => void;
+  /** Takes error output; absent: it goes nowhere. */
+  onErrorOutput?: ((chunk: Buffer) => void) | undefined;
 }
 
 /**
@@ -76,12 +78,13 @@ export async function runProgram(program: string, args: string[], options: RunOp
   return await processes.run(() => runOnce(program, args, options));
 }
 
-function runOnce(program: string, args: string[], { signal, onOutput }: RunOptions): Promise<number> {
+function runOnce(program: string, args: string[], options: RunOptions): Promise<number> {
+  const { signal, onOutput, onErrorOutput } = options;
   throwIfAborted(signal);
   const [command, commandArgs] = withResourceLimits(program, args);
   return new Promise((resolve, reject) => {
     const child = spawn(command, commandArgs, {
-      stdio: ['ignore', 'pipe', 'ignore'],
+      stdio: ['ignore', 'pipe', onErrorOutput ? 'pipe' : 'ignore'],
       env: childEnvironment(),
     });
     const stop = (error: Error): void => {
@@ -93,11 +96,12 @@ function runOnce(program: string, args: string[], { signal, onOutput }: RunOptio
       stop(new SensoriumError('media_too_large', 'The media takes too long to decode.'));
     }, RUN_TIMEOUT_MS);
     signal?.addEventListener('abort', onAbort, { once: true });
-    child.stdout.on('data', (chunk: Buffer) => {
+    if (onErrorOutput) child.stderr?.on('data', onErrorOutput);
+    child.stdout?.on('data', (chunk: Buffer) => {
       try {
         onOutput(chunk);
       } catch (error) {
-        child.stdout.removeAllListeners('data');
+        child.stdout?.removeAllListeners('data');
         stop(error instanceof Error ? error : toSensoriumError(error));
       }
     });

@@ -13,12 +13,21 @@ import { decodeFrameList } from './frame-list.js';
 import { HttpFetcher } from './http-fetcher.js';
 import { decodeImage } from './image.js';
 import { optionsConcerning } from './key-options.js';
+import { checkItemLimit } from './item-limits.js';
 import { Limiter } from './limiter.js';
 import { readMediaSettings, type MediaSettings } from './media-settings.js';
 import { toRgbImage } from './raw-pixels.js';
 import { fetchTimeoutMs } from './policy.js';
 import { hashSource, SourceLoader, type LoadedSource } from './source-loader.js';
-import type { DecodedMedia, MediaOptions, MediaPart, MediaPolicy, MediaSource, Modality } from './types.js';
+import type {
+  DecodedMedia,
+  ItemLimit,
+  MediaOptions,
+  MediaPart,
+  MediaPolicy,
+  MediaSource,
+  Modality,
+} from './types.js';
 import type { ResolveHost } from './url-guard.js';
 import { decodeVideo } from './video.js';
 
@@ -35,6 +44,8 @@ export interface MediaResolverOptions {
   modelId: string;
   /** The server's own options, laid under each request's. */
   defaults?: MediaOptions | undefined;
+  /** The most that one item of a modality may be. */
+  itemLimits?: Readonly<Partial<Record<Modality, ItemLimit>>> | undefined;
   /** Media of all requests that are decoded and preprocessed at the same time. Default: the cores, at least 2. */
   numWorkers?: number | undefined;
   /** Nothing is kept by uuid, so content alone names media. Default false. */
@@ -150,10 +161,20 @@ export class MediaResolver {
       if (part.source === undefined && part.uuid === undefined) {
         throw new SensoriumError('missing_field', `The ${part.modality} has neither data nor a uuid.`);
       }
-      return readMediaSettings(part, defaults, options, policy);
+      const settings = readMediaSettings(part, defaults, options, policy);
+      if (settings.decode.useAudioInVideo) this.checkSoundOfVideo(part);
+      return settings;
     } catch (error) {
       throw toSensoriumError(error).withParam(part.param);
     }
+  }
+
+  private checkSoundOfVideo({ modality }: MediaPart): void {
+    if (modality !== 'video' || this.options.processor.modalities.includes('audio')) return;
+    throw new SensoriumError(
+      'unsupported_modality',
+      'use_audio_in_video needs a model that takes audio; this one takes none.',
+    );
   }
 
   private async resolvePart(work: Work, parts: MediaPart[], signal: AbortSignal): Promise<KeyedItem> {
@@ -221,13 +242,15 @@ export class MediaResolver {
       leases.push(await this.decodeBudget.acquire(numBytes, signal));
     };
     try {
-      const context = { policy: this.options.policy, signal, reserve };
+      const itemLimit = this.options.itemLimits?.[part.modality];
+      const context = { policy: this.options.policy, itemLimit, signal, reserve };
       if (loaded.kind === 'embeddings') {
         const tensors = await decodeTensors(loaded.tensors, part.modality, context);
         throwIfAborted(signal);
         return this.options.processor.processEmbeddings(part.modality, tensors);
       }
       const decoded = await this.decode(loaded, part.modality, settings, context);
+      checkItemLimit(decoded, itemLimit, this.options.processor.samplingRate);
       throwIfAborted(signal);
       return await this.options.processor.process(decoded, settings.processorKwargs);
     } finally {
@@ -246,7 +269,7 @@ export class MediaResolver {
     if (loaded.kind === 'pixels') return await toRgbImage(loaded.pixels, decode, context.signal);
     const sampling = this.options.processor.videoSampling;
     if (loaded.kind === 'frames') {
-      return await decodeFrameList(loaded.pictures, loaded.fps, decode, sampling, context);
+      return await decodeFrameList(loaded, decode, sampling, context);
     }
     if (modality === 'image') return await decodeImage(loaded.bytes, decode, context);
     if (modality === 'audio') return await decodeAudio(loaded.bytes, context);

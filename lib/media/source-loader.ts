@@ -5,7 +5,7 @@ import { decodeBase64, decodeDataUrl } from './data-url.js';
 import { checkDecodedMedia } from './decoded-media.js';
 import { hashTensors, loadTensors, type LoadedTensors } from './embeddings.js';
 import { invalidMedia, tooLarge } from './failure.js';
-import type { FramePicture } from './frame-list.js';
+import { atFrame, type FrameList, type FramePicture } from './frame-list.js';
 import { loadHeldSource, type HeldSource } from './held-source.js';
 import type { HttpFetcher } from './http-fetcher.js';
 import { Limiter } from './limiter.js';
@@ -16,11 +16,13 @@ import type { DecodedMedia, MediaPolicy, MediaSource, Modality, TensorSource, Ra
 import { parseMediaUrl } from './url-guard.js';
 
 const MAX_CONCURRENT_FRAME_FETCHES = 4;
+/** Rate of a `data:video/jpeg` list that nothing else is said of. */
+const JPEG_LIST_FPS = 1;
 
 /** What a source is once its bytes are here. */
 export type LoadedSource =
   | { kind: 'bytes'; bytes: Uint8Array }
-  | { kind: 'frames'; pictures: FramePicture[]; fps?: number | undefined }
+  | ({ kind: 'frames' } & FrameList)
   | { kind: 'decoded'; media: DecodedMedia }
   | { kind: 'pixels'; pixels: RawPixels }
   | { kind: 'embeddings'; tensors: LoadedTensors };
@@ -139,7 +141,7 @@ export class SourceLoader {
         }),
       ),
     );
-    return { kind: 'frames', pictures, fps: source.fps };
+    return { kind: 'frames', pictures, fps: source.fps, metadata: source.metadata };
   }
 
   private async loadFramePieces(pieces: string[], scope: LoadScope): Promise<LoadedSource> {
@@ -149,8 +151,10 @@ export class SourceLoader {
       throw tooLarge('video', `is larger than the limit of ${maxVideoBytes} bytes`);
     await this.lease(numBytes, scope);
     const pictures: FramePicture[] = [];
-    for (const piece of pieces) pictures.push(await decodeBase64(piece, 'image', this.policy.maxImageBytes));
-    return { kind: 'frames', pictures };
+    for (const [i, piece] of pieces.entries()) {
+      pictures.push(await atFrame(i, () => decodeBase64(piece, 'image', this.policy.maxImageBytes)));
+    }
+    return { kind: 'frames', pictures, fps: JPEG_LIST_FPS };
   }
 
   private checkFrameCount(numFrames: number): void {
@@ -183,7 +187,8 @@ export async function hashSource(source: LoadedSource, signal: AbortSignal): Pro
       for (const picture of source.pictures) {
         hashes.push(await hashPicture(picture, signal));
       }
-      return await hashBytes(Buffer.from(JSON.stringify(['frames', source.fps ?? null, hashes])), signal);
+      const { fps = null, metadata = null } = source;
+      return await hashBytes(Buffer.from(JSON.stringify(['frames', fps, metadata, hashes])), signal);
     }
   }
 }

@@ -151,6 +151,14 @@ export interface MediaPart {
   options?: Record<string, unknown> | undefined;
 }
 
+/** The most that one item of a modality may be, in pixels, frames, or samples at the model's rate. */
+export interface ItemLimit {
+  width?: number | undefined;
+  height?: number | undefined;
+  num_frames?: number | undefined;
+  length?: number | undefined;
+}
+
 /** Request-level options that change what media become. */
 export interface MediaOptions {
   mediaIoKwargs?: Partial<Record<Modality, Record<string, unknown>>> | undefined;
@@ -180,6 +188,8 @@ export interface MediaPolicy {
   maxFetchAttempts: number;
   /** Bytes of fetched and decoded media that may be in flight at once, over all requests. */
   maxInFlightBytes: number;
+  /** Sampler of videos where no option names one. Absent: the rules of the checkpoint's family. */
+  videoLoader?: string | undefined;
   ffmpegPath: string;
   ffprobePath: string;
 }

@@ -73,7 +73,7 @@ describe('sources', () => {
     const videos = processor.processed
       .map(({ media }) => media)
       .filter((media): media is DecodedVideo => media.kind === 'video');
-    assert.deepEqual(videos.map(({ sampledFps }) => sampledFps).sort(), [2, 4]);
+    assert.deepEqual(videos.map(({ sampledFps }) => sampledFps).sort(), [1, 4]);
     assert.ok(videos.every(({ frames }) => frames.length === 2));
   });
 

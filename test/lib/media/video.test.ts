@@ -221,7 +221,7 @@ describe('lists of pictures', () => {
     settings: Partial<VideoSettings> = {},
     policy = {},
   ): Promise<DecodedVideo> =>
-    decodeFrameList(pictures, fps, { ...SETTINGS, ...settings }, QWEN_SAMPLING, contextWith(policy));
+    decodeFrameList({ pictures, fps }, { ...SETTINGS, ...settings }, QWEN_SAMPLING, contextWith(policy));
 
   test('are taken as sampled already, at the rate of the request, of the list, or the usual one', async () => {
     const pictures = [await png(1), await png(2), await png(3)];
@@ -239,6 +239,6 @@ describe('lists of pictures', () => {
     await rejectsWith(list([await png(1), await png(2, 5)]), 'invalid_video');
     await rejectsWith(list([]), 'invalid_video');
     await rejectsWith(list([await png(1), await png(2)], 1, {}, { maxVideoFrames: 1 }), 'invalid_video');
-    await rejectsWith(list([await png(1), Buffer.from('broken')]), 'invalid_image');
+    await rejectsWith(list([await png(1), Buffer.from('broken')]), 'invalid_video');
   });
 });
