@@ -1,6 +1,7 @@
 import { checkId } from '../chat/identifiers.js';
 import { MediaCounter } from '../chat/media-counter.js';
 import { readPayload } from '../chat/media-source.js';
+import { isSoundTuple } from '../chat/raw-media.js';
 import { SensoriumError } from '../errors.js';
 import type { MediaOptions, MediaPart, Modality } from '../media/types.js';
 import { normaliseMediaOptions } from './kwargs-names.js';
@@ -91,7 +92,8 @@ function readItems(input: MultiModalPrompt, modality: Modality, rules: MediaRule
     if (uuids === undefined && data === null) throw missingUuid(modality);
     return (uuids ?? []).map((uuid) => ({ value: undefined, uuid }));
   }
-  const items = listEmbeddings(data, modality, rules.hasEmbeddings) ?? listItems(data, modality);
+  const rows = isSoundTuple(data) ? undefined : listEmbeddings(data, modality, rules.hasEmbeddings);
+  const items = rows ?? listItems(data, modality);
   if (uuids !== undefined && uuids.length !== items.length) {
     throw lengthMismatch(modality, uuids.length, items.length);
   }

@@ -226,7 +226,7 @@ export interface MultiModalPrompt {
   /** One item or a list. A null item, or a null modality, stands for what its uuids name. */
   multiModalData?: MultiModalData | undefined;
   /** As many as items; null: the item is known by its content. */
-  multiModalUuids?: Partial<Record<Modality, string | (string | null)[]>> | undefined;
+  multiModalUuids?: Partial<Record<Modality, string | (string | null)[] | null | undefined>> | undefined;
   /** Laid over the call's own. Names may be camelCase, here and in `mediaIoKwargs`. */
   mmProcessorKwargs?: Record<string, unknown> | undefined;
   mediaIoKwargs?: MediaOptions['mediaIoKwargs'];
