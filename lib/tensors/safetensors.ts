@@ -30,14 +30,23 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; data:
     throw damaged('its header is too long');
   }
   const end = LENGTH_BYTES + Number(length);
+  const header = parseHeader(bytes.subarray(LENGTH_BYTES, end));
+  return { header, data: bytes.subarray(end) };
+}
+
+function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+  let text: string;
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, end)));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    header = JSON.parse(text);
   } catch {
     throw damaged('its header is no JSON');
   }
   if (!isObject(header)) throw damaged('its header is no object');
-  return { header, data: bytes.subarray(end) };
+  // Sizes are written as integers; JSON.parse takes 2.0 for 2.
+  if (/\d[.eE]/.test(text.replace(/"(?:[^"\\]|\\.)*"/g, '""'))) throw damaged('it holds fractions');
+  return header;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
