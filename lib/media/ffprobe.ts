@@ -11,12 +11,11 @@ const MAX_STREAMS = 256;
 const MAX_PACKETS = 2_000_000;
 const ENTRIES =
   'packet=codec_type,stream_index,pts,flags' +
-  ':stream=index,codec_type,codec_name,width,height,avg_frame_rate,r_frame_rate,duration,sample_rate,channels' +
+  ':stream=index,codec_type,width,height,avg_frame_rate,r_frame_rate,duration,sample_rate,channels' +
   ':stream_disposition=attached_pic:format=duration';
 
 export interface VideoStream {
   index: number;
-  codec: string;
   width: number;
   height: number;
   /** Frames per second; 0 where the file states none that is one. */
@@ -24,7 +23,7 @@ export interface VideoStream {
   numFrames: number;
   /** Seconds. */
   duration: number;
-  /** Of each frame in the order they are shown, in the stream's own unit; absent where some have none or share one. */
+  /** Of each frame in the order they are shown, in the stream's own unit; absent where some have none. */
   timestamps?: Float64Array | undefined;
 }
 
@@ -123,7 +122,8 @@ function readVideoStream(
   packets: readonly number[],
   containerDuration: number | undefined,
 ): VideoStream {
-  const numFrames = packets.length;
+  const timestamps = inOrder(packets);
+  const numFrames = (timestamps ?? packets).length;
   const declaredDuration = readNumber(stream['duration']) ?? containerDuration;
   const fps =
     readRate(stream['avg_frame_rate']) ??
@@ -132,20 +132,19 @@ function readVideoStream(
     0;
   return {
     index: readNumber(stream['index']) ?? 0,
-    codec: stream['codec_name'] ?? '',
     width: readNumber(stream['width']) ?? 0,
     height: readNumber(stream['height']) ?? 0,
     fps,
     numFrames,
     duration: declaredDuration ?? (fps > 0 ? numFrames / fps : 0),
-    timestamps: inOrder(packets),
+    timestamps,
   };
 }
 
+/** Packets that share a time show one picture: the others are its fields, or hidden. */
 function inOrder(packets: readonly number[]): Float64Array | undefined {
-  const timestamps = Float64Array.from(packets).sort();
-  const isUsable = timestamps.every((pts, i) => Number.isSafeInteger(pts) && pts !== timestamps[i - 1]);
-  return isUsable ? timestamps : undefined;
+  if (!packets.every((pts) => Number.isSafeInteger(pts))) return undefined;
+  return Float64Array.from(new Set(packets)).sort();
 }
 
 function readAudioStream(stream: Fields, containerDuration: number | undefined): AudioStream {

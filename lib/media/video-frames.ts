@@ -8,8 +8,6 @@ import { TimestampReport } from './video-timestamps.js';
 
 /** Exact chroma upsampling and rounding, so that frames do not depend on the CPU. */
 const SCALER = 'scale=flags=accurate_rnd+full_chroma_int+bitexact,format=rgb24';
-/** Their streams hold packets that show no picture of their own; the next one is shown then. */
-const CODECS_WITH_HIDDEN_FRAMES = ['vp8'];
 
 /** A file to take frames of, and which. */
 export interface FrameSource {
@@ -59,15 +57,12 @@ class FramePictures {
   width = 0;
   height = 0;
   private readonly targets: number[];
-  private readonly isRecovering: boolean;
 
   constructor(
     private readonly source: FrameSource,
     private readonly context: DecodeContext,
   ) {
-    const { indices, stream, hasRecovery } = source;
-    this.targets = [...new Set(indices)];
-    this.isRecovering = hasRecovery || CODECS_WITH_HIDDEN_FRAMES.includes(stream.codec);
+    this.targets = [...new Set(source.indices)];
   }
 
   /** By target. Undefined where the file has no times to tell frames by, or its pictures come at other times. */
@@ -104,7 +99,7 @@ class FramePictures {
   /** The picture at each time; recovering, the first from each time on, until the next. */
   private selectTimes(times: readonly number[]): string[] {
     if (this.isEveryFrame) return [];
-    if (!this.isRecovering) return [`select='${times.map((pts) => `eq(pts,${pts})`).join('+')}'`];
+    if (!this.source.hasRecovery) return [`select='${times.map((pts) => `eq(pts,${pts})`).join('+')}'`];
     // Register 1: how many times have come; register 0: the same when a picture was last taken.
     const numPassed = times.map((pts) => `gte(pts,${pts})`).join('+');
     return [`select='if(gt(st(1,${numPassed}),ld(0)),1+0*st(0,ld(1)),0)'`];
