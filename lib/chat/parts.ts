@@ -124,8 +124,8 @@ class MessageParser {
 
   private source(part: JsonObject, { key, modality, isEmbedding }: Payload, param: string): MediaSource {
     const payload = part[key];
-    const isMissing = isEmbedding ? payload === '' : isObject(payload) && isBare(payload);
-    if (!isGiven(payload) || isMissing) {
+    const isMissing = !isGiven(payload) || payload === '';
+    if (isMissing || (!isEmbedding && isObject(payload) && isBare(payload))) {
       throw new SensoriumError('missing_field', `${param} is missing and the part has no uuid.`, { param });
     }
     const { isStrict } = this.options;

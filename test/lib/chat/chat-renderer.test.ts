@@ -117,7 +117,14 @@ describe('order and number of media', () => {
       const { tokenIds, media } = await chat.renderer.render(parse([{ role: 'user', content }]));
       assert.equal(
         chat.tokenizer.decode(tokenIds, { skipSpecialTokens: false }),
-        'a<|audio_bos|><|AUDIO|><|audio_eos|>b<|vision_bos|><|IMAGE|><|vision_eos|><|vision_bos|><|VIDEO|><|vision_eos|>c',
+        [
+          'a',
+          '<|audio_bos|><|AUDIO|><|audio_eos|>',
+          'b',
+          '<|vision_bos|><|IMAGE|><|vision_eos|>',
+          '<|vision_bos|><|VIDEO|><|vision_eos|>',
+          'c',
+        ].join('\n'),
       );
       assert.deepEqual(
         media.map((part) => part.modality),

@@ -11,7 +11,7 @@ import { modelFolderOf } from '../support/goldens.js';
 export const RULES: MediaRules = {
   modalities: ['image', 'video', 'audio'],
   limits: { image: 8, video: 8, audio: 8 },
-  hasEmbeddings: false,
+  hasEmbeddings: true,
 };
 
 const SPELLINGS: Record<
