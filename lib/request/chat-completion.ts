@@ -7,7 +7,6 @@ import {
   isNotEmpty,
   mediaProperties,
   streamProperties,
-  toMediaOptions,
   toStreamFields,
   type GenerationBody,
   type WireMediaOptions,
@@ -110,7 +109,8 @@ export function toChatOptions(body: WireChat): ChatOptions {
     reasoningEffort: body.reasoning_effort,
     addSpecialTokens: body.add_special_tokens,
     chatTemplate: body.chat_template,
-    ...toMediaOptions(body),
+    mmProcessorKwargs: body.mm_processor_kwargs,
+    mediaIoKwargs: body.media_io_kwargs,
   };
 }
 
@@ -121,20 +121,19 @@ function toSampling(body: WireChatCompletion): SamplingOptions {
       param: 'top_logprobs',
     });
   }
-  return {
-    ...toSamplingOptions(body, body.max_completion_tokens ?? body.max_tokens),
-    logprobs: logprobs ? (topLogprobs ?? 0) : undefined,
-  };
+  const sampling = toSamplingOptions(body, body.max_completion_tokens ?? body.max_tokens);
+  sampling.logprobs = logprobs ? (topLogprobs ?? 0) : undefined;
+  return sampling;
 }
 
 /** Checks the body of POST /v1/chat/completions. */
 export function parseChatCompletion(body: unknown, rules: MediaRules): ChatCompletionRequest {
   const wire = checkBody(body);
   refuseUnsupported(wire as unknown as JsonObject, UNSUPPORTED);
-  return {
-    ...toStreamFields(wire),
-    sampling: toSampling(wire),
-    options: toChatOptions(wire),
-    messages: parseMessages(wire.messages, { rules, isStrict: true }).messages,
-  };
+  // Field by field: V8 makes objects that begin with a spread many times slower, on the busiest route.
+  const request = toStreamFields(wire) as ChatCompletionRequest;
+  request.sampling = toSampling(wire);
+  request.options = toChatOptions(wire);
+  request.messages = parseMessages(wire.messages, { rules, isStrict: true }).messages;
+  return request;
 }

@@ -82,10 +82,6 @@ export const DECLINED: UnsupportedRules = {
   bad_words: isNotEmpty,
 };
 
-export function toMediaOptions(body: WireMediaOptions): MediaOptions {
-  return { mmProcessorKwargs: body.mm_processor_kwargs, mediaIoKwargs: body.media_io_kwargs };
-}
-
 /** The checked salt of a body. Throws `invalid_value`. */
 export function readCacheSalt({ cache_salt: salt }: { cache_salt?: string }): string | undefined {
   return salt === undefined ? undefined : checkId(salt, 'cache_salt');

@@ -15,15 +15,20 @@ export function checkModel(llm: ServerLLM, model: string | undefined): void {
   throw new SensoriumError('model_not_found', message, { param: 'model' });
 }
 
-/** What the engine needs of a checked body besides its prompt. */
-export function submitOptions(exchange: Exchange, body: GenerationBody, requestId: string): SubmitOptions {
-  return {
-    sampling: body.sampling,
-    requestId,
-    cacheSalt: cacheSaltOf(exchange.tenant, body.cacheSalt),
-    signal: exchange.signal,
-    paramStyle: 'snake',
-  };
+/** `options` with what the engine needs of a checked body besides its prompt. */
+export function submitOptions<T extends object>(
+  exchange: Exchange,
+  body: GenerationBody,
+  requestId: string,
+  options: T,
+): T & SubmitOptions {
+  const filled: T & SubmitOptions = options;
+  filled.sampling = body.sampling;
+  filled.requestId = requestId;
+  filled.cacheSalt = cacheSaltOf(exchange.tenant, body.cacheSalt);
+  filled.signal = exchange.signal;
+  filled.paramStyle = 'snake';
+  return filled;
 }
 
 /** Submits every prompt or none: when one is refused, the others are aborted. */
@@ -37,6 +42,16 @@ export async function submitAll(submissions: Promise<RunningRequest>[]): Promise
     outcome.value.abort();
   }
   throw failed.reason;
+}
+
+/** The result of one prompt. */
+export async function collect(request: RunningRequest): Promise<RequestResult> {
+  try {
+    return await request.result();
+  } catch (error) {
+    request.abort();
+    throw error;
+  }
 }
 
 /** The results of all prompts; the first failure aborts the rest. */

@@ -69,12 +69,8 @@ export class ServerMetrics {
   readonly #llm: ServerLLM;
   readonly #stopObserving: () => void;
   readonly #mirrors: ((stats: LLMStats) => void)[] = [];
-  readonly #requests = new Counter({
-    name: 'sensorium_requests_total',
-    help: 'HTTP requests answered.',
-    labelNames: ['route', 'status'] as const,
-    registers: [this.#registry],
-  });
+  /** Counted here and handed over when somebody looks: a labelled counter costs too much for every request. */
+  readonly #numRequests = new Map<string, { route: string; status: string; count: number }>();
   readonly #finished = new Counter({
     name: 'sensorium_generations_total',
     help: 'Generation requests that ended, by how: a finish reason, or the code of an error.',
@@ -111,6 +107,7 @@ export class ServerMetrics {
   constructor(llm: ServerLLM) {
     this.#llm = llm;
     this.#stopObserving = llm.observe((observation) => this.#observe(observation));
+    this.#mirrorRequests();
     for (const [name, help, read] of TOTALS) {
       const counter = new Counter({ name: `sensorium_${name}`, help, registers: [this.#registry] });
       this.#mirrors.push((stats) => {
@@ -142,7 +139,10 @@ export class ServerMetrics {
   }
 
   countRequest(route: string, status: number): void {
-    this.#requests.inc({ route, status: String(status) });
+    const key = `${status} ${route}`;
+    const known = this.#numRequests.get(key);
+    if (known === undefined) this.#numRequests.set(key, { route, status: String(status), count: 1 });
+    else known.count++;
   }
 
   observeInterToken(milliseconds: number): void {
@@ -158,6 +158,20 @@ export class ServerMetrics {
   close(): void {
     this.#stopObserving();
     this.#registry.clear();
+  }
+
+  #mirrorRequests(): void {
+    const counter = new Counter({
+      name: 'sensorium_requests_total',
+      help: 'HTTP requests answered.',
+      labelNames: ['route', 'status'] as const,
+      registers: [this.#registry],
+    });
+    this.#mirrors.push(() => {
+      counter.reset();
+      for (const { route, status, count } of this.#numRequests.values())
+        counter.inc({ route, status }, count);
+    });
   }
 
   #histogram(name: string, help: string): Histogram {

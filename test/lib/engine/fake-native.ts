@@ -93,6 +93,7 @@ export class FakeAddon implements NativeAddon {
   cpuInfo = notUsed;
   supportedArchitectures = notUsed;
   returnFreedMemory = notUsed;
+  lowerWorkerPriority = notUsed;
   smartResize = notUsed;
   patchifyImage = notUsed;
   patchifyVideo = notUsed;
