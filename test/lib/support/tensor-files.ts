@@ -34,12 +34,13 @@ const SAFETENSORS_TYPES: Record<FileType, string> = {
 
 const product = (shape: readonly number[]): number => shape.reduce((total, size) => total * size, 1);
 
-/** Half-precision bits of a number that half precision holds exactly (normal or 0). */
+/** Half-precision bits of a number below 65520, rounded. */
 function halfBits(value: number): number {
-  if (value === 0) return Object.is(value, -0) ? 0x8000 : 0;
-  const exponent = Math.floor(Math.log2(Math.abs(value)));
-  const fraction = (Math.abs(value) / 2 ** exponent - 1) * 1024;
-  return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | Math.round(fraction);
+  const size = Math.abs(value);
+  const sign = Object.is(value, -0) || value < 0 ? 0x8000 : 0;
+  if (size < 2 ** -14) return sign + Math.round(size * 2 ** 24);
+  const exponent = Math.floor(Math.log2(size));
+  return sign + ((exponent + 15) << 10) + Math.round((size / 2 ** exponent - 1) * 1024);
 }
 
 function bfloatBits(value: number): number {
