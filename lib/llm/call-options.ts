@@ -1,6 +1,7 @@
 import { SensoriumError } from '../errors.js';
 import type { MediaOptions } from '../media/types.js';
 import type { ChatOptions, SamplingOptions } from '../request/types.js';
+import { CHAT_OPTIONS, readCallSalt, readChatOptions } from './chat-options.js';
 import { normaliseMediaOptions } from './kwargs-names.js';
 import { checkOptionNames } from './option-names.js';
 import type { ChatCallOptions, GenerateOptions, SubmitOptions } from './types.js';
@@ -27,19 +28,12 @@ const SAMPLING_FIELDS = [
 ] as const satisfies readonly (keyof SamplingOptions)[];
 const CALL_FIELDS = ['requestId', 'cacheSalt', 'signal', 'onProgress'];
 const MEDIA_FIELDS = ['mediaIoKwargs', 'mmProcessorKwargs'];
-const CHAT_FIELDS = [
-  'chatTemplate',
-  'chatTemplateKwargs',
-  'addGenerationPrompt',
-  'continueFinalMessage',
-  'tools',
-];
 
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...SAMPLING_FIELDS,
   ...CALL_FIELDS,
   ...MEDIA_FIELDS,
-  ...CHAT_FIELDS,
+  ...CHAT_OPTIONS,
 ]);
 
 const isSignal = (value: unknown): boolean =>
@@ -66,22 +60,16 @@ export function splitOptions(
   options: ChatCallOptions | GenerateOptions,
 ): SubmitOptions & ChatOptions & MediaOptions {
   checkCallOptions(options);
-  const { requestId, cacheSalt, signal } = options;
-  const { chatTemplate, chatTemplateKwargs, addGenerationPrompt, continueFinalMessage, tools } =
-    options as ChatCallOptions;
+  const { requestId, signal } = options;
   const sampling = Object.fromEntries(
     SAMPLING_FIELDS.map((field) => [field, options[field]]),
   ) as SamplingOptions;
   return {
     sampling,
     requestId,
-    cacheSalt,
+    cacheSalt: readCallSalt(options.cacheSalt),
     signal,
     ...normaliseMediaOptions(options),
-    chatTemplate,
-    chatTemplateKwargs,
-    addGenerationPrompt,
-    continueFinalMessage,
-    tools,
+    ...readChatOptions(options),
   };
 }
