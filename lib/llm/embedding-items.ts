@@ -7,7 +7,7 @@ import {
 } from '../chat/embedding-source.js';
 import { SensoriumError } from '../errors.js';
 import type { Modality, TensorArray, TensorSource } from '../media/types.js';
-import { parseTensorFile } from '../tensors/index.js';
+import { isTensorFile, parseTensorFile } from '../tensors/index.js';
 
 type JsonObject = Record<string, unknown>;
 
@@ -20,8 +20,12 @@ function invalid(param: string, reason: string): SensoriumError {
   return new SensoriumError('invalid_embedding', `${param} ${reason}.`, { param });
 }
 
-/** Whether `value` is a tensor of rows: [items, rows, width], or where `mayBeFlat` also [rows, width]. Pixels are 8-bit. */
-function isRows(value: unknown, mayBeFlat: boolean): value is TensorArray {
+/**
+ * Whether `value` is a tensor of rows: [items, rows, width], or where `mayBeFlat` also [rows, width], or a file of torch.save
+ * or npy. Pixels are 8-bit.
+ */
+function isRows(value: unknown, mayBeFlat: boolean): value is TensorArray | Uint8Array {
+  if (value instanceof Uint8Array) return isTensorFile(value);
   if (!isTensorArray(value) || 'samplingRate' in value || 'sampling_rate' in value) return false;
   const isFloat = !(value.data instanceof Int32Array || value.data instanceof BigInt64Array);
   return isFloat && (value.shape.length === 3 || (mayBeFlat && value.shape.length === 2));

@@ -163,7 +163,7 @@ export function processAudioEmbeddings(
   const found = readRows('audio', tensors, width);
   const numFrames = readScalar('audio_feature_lengths', tensors);
   if (numFrames !== undefined) {
-    const isCount = Number.isInteger(numFrames) && numFrames >= 1 && numFrames <= MAX_COUNT;
+    const isCount = Number.isInteger(numFrames) && numFrames >= found.numRows && numFrames <= MAX_COUNT;
     if (!isCount || numTokensOf(numFrames) !== found.numRows) {
       throw invalidEmbedding('audio_feature_lengths', `does not stand for the ${found.numRows} rows`);
     }

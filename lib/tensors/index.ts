@@ -8,6 +8,9 @@ export { viewOfArray } from './array.js';
 export { toDense } from './dense.js';
 export { denseBytes, sliceView, type TensorView } from './tensor-view.js';
 
+/** Whether the bytes are a file of torch.save or npy, which no picture, film or sound begins like. */
+export const isTensorFile = (bytes: Uint8Array): boolean => isTorchSave(bytes) || isNpy(bytes);
+
 /**
  * The tensor of a file of torch.save or npy, or the named ones of safetensors; the first bytes tell. Throws
  * `invalid_embedding`.
