@@ -1,5 +1,6 @@
 import type { DecodeContext } from './decode-context.js';
 import { invalidMedia } from './failure.js';
+import { isFirstSince, isOneOf } from './frame-expressions.js';
 import { inputOptions, passThroughOptions, runProgram } from './ffmpeg.js';
 import type { VideoStream } from './ffprobe.js';
 import { PpmFrames } from './ppm-frames.js';
@@ -85,7 +86,7 @@ class FramePictures {
 
   /** By their place among the pictures that come out, whatever was lost before them. */
   async byOrder(): Promise<Map<number, Picture>> {
-    const select = this.isEveryFrame ? [] : [`select='${this.targets.map((n) => `eq(n,${n})`).join('+')}'`];
+    const select = this.isEveryFrame ? [] : [`select='${isOneOf('n', this.targets)}'`];
     const frames = await this.run(select, this.targets.length);
     return new Map(
       frames.map((frame, i) => [this.targets[i] as number, { index: this.targets[i] as number, frame }]),
@@ -99,10 +100,8 @@ class FramePictures {
   /** The picture at each time; recovering, the first from each time on, until the next. */
   private selectTimes(times: readonly number[]): string[] {
     if (this.isEveryFrame) return [];
-    if (!this.source.hasRecovery) return [`select='${times.map((pts) => `eq(pts,${pts})`).join('+')}'`];
-    // Register 1: how many times have come; register 0: the same when a picture was last taken.
-    const numPassed = times.map((pts) => `gte(pts,${pts})`).join('+');
-    return [`select='if(gt(st(1,${numPassed}),ld(0)),1+0*st(0,ld(1)),0)'`];
+    const choice = this.source.hasRecovery ? isFirstSince('pts', times) : isOneOf('pts', times);
+    return [`select='${choice}'`];
   }
 
   /** The target that a source frame stands for. */
