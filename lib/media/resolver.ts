@@ -247,7 +247,7 @@ export class MediaResolver {
       if (loaded.kind === 'embeddings') {
         const tensors = await decodeTensors(loaded.tensors, part.modality, context);
         throwIfAborted(signal);
-        return this.options.processor.processEmbeddings(part.modality, tensors);
+        return await this.options.processor.processEmbeddings(part.modality, tensors);
       }
       const decoded = await this.decode(loaded, part.modality, settings, context);
       checkItemLimit(decoded, itemLimit, this.options.processor.samplingRate);

@@ -238,9 +238,9 @@ export interface NativeAddon {
     },
   ): Promise<NativeMedia>;
   /**
-   * Ready-made rows, [numRows, width], copied; every value must be finite (checked: `invalid_media`). `grid`: image and
-   * video [t, h, w] in patches, else [0, 0, 0]. `width`: the language model's hidden size, times 1 + the number of
-   * deepstack layers where a family has them.
+   * Ready-made rows, [numRows, width], copied by a worker thread; every value must be finite (checked: `invalid_media`).
+   * `grid`: image and video [t, h, w] in patches, else [0, 0, 0]. `width`: the language model's hidden size, times 1 + the
+   * number of deepstack layers where a family has them.
    */
   embeddings(
     modality: 'image' | 'video' | 'audio',
@@ -248,7 +248,7 @@ export interface NativeAddon {
     numRows: number,
     grid: [number, number, number],
     secondsPerGrid: number,
-  ): NativeMedia;
+  ): Promise<NativeMedia>;
   /** Interleaved samples of `numChannels` at `fromRate` to mono at `toRate`. */
   resample(
     samples: Float32Array,

@@ -109,15 +109,15 @@ function readSecondsPerGrid(tensors: EmbeddingTensors): number {
   return seconds;
 }
 
-function toItem(
+async function toItem(
   addon: NativeAddon,
   modality: Modality,
   { rows, numRows }: { rows: Float32Array; numRows: number },
   grid: Grid,
   secondsPerGrid: number,
-): ProcessedItem {
+): Promise<ProcessedItem> {
   try {
-    const media = addon.embeddings(modality, rows, numRows, grid, secondsPerGrid);
+    const media = await addon.embeddings(modality, rows, numRows, grid, secondsPerGrid);
     return { modality, media, numTokens: numRows, sizeBytes: media.sizeBytes };
   } catch (error) {
     const { code } = error as NativeError;
@@ -131,12 +131,12 @@ function toItem(
 }
 
 /** An item of a picture's or clip's rows with its `<modality>_grid_thw`. Throws `invalid_embedding`, `missing_field`. */
-export function processVisionEmbeddings(
+export async function processVisionEmbeddings(
   addon: NativeAddon,
   modality: 'image' | 'video',
   tensors: EmbeddingTensors,
   { width, mergeSize }: EmbeddingRules,
-): ProcessedItem {
+): Promise<ProcessedItem> {
   const found = readRows(modality, tensors, width);
   const gridName = `${modality}_grid_thw`;
   const grid = readGrid(gridName, tensors, mergeSize);
@@ -146,7 +146,7 @@ export function processVisionEmbeddings(
     throw invalidEmbedding(nameOfRows(modality), mismatch);
   }
   const secondsPerGrid = modality === 'video' ? readSecondsPerGrid(tensors) : 0;
-  const item = toItem(addon, modality, found, grid, secondsPerGrid);
+  const item = await toItem(addon, modality, found, grid, secondsPerGrid);
   return modality === 'video' ? { ...item, secondsPerGrid } : item;
 }
 
@@ -154,12 +154,12 @@ export function processVisionEmbeddings(
  * An item of a sound's rows. `audio_feature_lengths` (frames of mel) may stand beside them; then `numTokensOf` must give
  * as many rows. Throws `invalid_embedding`.
  */
-export function processAudioEmbeddings(
+export async function processAudioEmbeddings(
   addon: NativeAddon,
   tensors: EmbeddingTensors,
   { width }: { width: number },
   numTokensOf: (numFrames: number) => number,
-): ProcessedItem {
+): Promise<ProcessedItem> {
   const found = readRows('audio', tensors, width);
   const numFrames = readScalar('audio_feature_lengths', tensors);
   if (numFrames !== undefined) {
@@ -168,5 +168,5 @@ export function processAudioEmbeddings(
       throw invalidEmbedding('audio_feature_lengths', `does not stand for the ${found.numRows} rows`);
     }
   }
-  return toItem(addon, 'audio', found, [0, 0, 0], 0);
+  return await toItem(addon, 'audio', found, [0, 0, 0], 0);
 }

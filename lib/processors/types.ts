@@ -76,7 +76,10 @@ export interface Processor {
    * `modality`. Checks the whole contract: width, row count against the extras, finite values.
    * Throws `invalid_embedding`, naming the tensor; `missing_field` for an extra that the family needs.
    */
-  processEmbeddings(modality: Modality, tensors: Record<string, DenseTensor>): ProcessedItem;
+  processEmbeddings(
+    modality: Modality,
+    tensors: Record<string, DenseTensor>,
+  ): ProcessedItem | Promise<ProcessedItem>;
   /**
    * Replaces the k-th placeholder token of each modality by the k-th item's tokens.
    * Throws `placeholder_mismatch` when counts differ.

@@ -138,6 +138,46 @@ class ResampleWorker : public PromiseWorker {
   std::vector<float> resampled_;
 };
 
+Modality read_modality(const Napi::Value& value) {
+  const std::string name = read_string(value, "modality", 16);
+  if (name == "image") return Modality::kImage;
+  if (name == "video") return Modality::kVideo;
+  if (name == "audio") return Modality::kAudio;
+  throw Error(ErrorCode::kInvalidArgument, "modality must be image, video or audio");
+}
+
+PatchGrid read_grid(const Napi::Value& value) {
+  const Napi::Array sizes = read_array(value, "grid", 3);
+  if (sizes.Length() != 3) throw Error(ErrorCode::kInvalidArgument, "grid must have 3 elements");
+  const auto size = [&](uint32_t i) { return static_cast<int32_t>(read_integer(sizes.Get(i), "grid", 0, INT32_MAX)); };
+  return {size(0), size(1), size(2)};
+}
+
+class EmbeddingsWorker : public PromiseWorker {
+ public:
+  explicit EmbeddingsWorker(const Napi::CallbackInfo& info)
+      : PromiseWorker(info.Env()),
+        modality_(read_modality(info[0])),
+        rows_(info[1], "rows"),
+        num_rows_(read_integer(info[2], "numRows", 1, INT32_MAX)),
+        grid_(read_grid(info[3])),
+        seconds_per_grid_(static_cast<float>(read_number(info[4], "secondsPerGrid", 0.0, 1e6))) {}
+
+ private:
+  void run() override {
+    media_ =
+        std::make_shared<const ProcessedMedia>(take_embeddings(modality_, rows_.values(), num_rows_, grid_, seconds_per_grid_));
+  }
+  Napi::Value result(Napi::Env env) override { return MediaObject::create(env, std::move(media_)); }
+
+  Modality modality_;
+  HeldArray<float> rows_;
+  int64_t num_rows_;
+  PatchGrid grid_;
+  float seconds_per_grid_;
+  std::shared_ptr<const ProcessedMedia> media_;
+};
+
 Napi::Value smart_resize_entry(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto side = [&](size_t i, const char* name) {
@@ -186,30 +226,8 @@ Napi::Value log_mel_entry(const Napi::CallbackInfo& info) {
   });
 }
 
-Modality read_modality(const Napi::Value& value) {
-  const std::string name = read_string(value, "modality", 16);
-  if (name == "image") return Modality::kImage;
-  if (name == "video") return Modality::kVideo;
-  if (name == "audio") return Modality::kAudio;
-  throw Error(ErrorCode::kInvalidArgument, "modality must be image, video or audio");
-}
-
-PatchGrid read_grid(const Napi::Value& value) {
-  const Napi::Array sizes = read_array(value, "grid", 3);
-  if (sizes.Length() != 3) throw Error(ErrorCode::kInvalidArgument, "grid must have 3 elements");
-  const auto size = [&](uint32_t i) { return static_cast<int32_t>(read_integer(sizes.Get(i), "grid", 0, INT32_MAX)); };
-  return {size(0), size(1), size(2)};
-}
-
 Napi::Value embeddings_entry(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const HeldArray<float> rows(info[1], "rows");
-    const int64_t num_rows = read_integer(info[2], "numRows", 1, INT32_MAX);
-    const auto seconds_per_grid = static_cast<float>(read_number(info[4], "secondsPerGrid", 0.0, 1e6));
-    return MediaObject::create(
-        info.Env(), std::make_shared<const ProcessedMedia>(take_embeddings(read_modality(info[0]), rows.values(), num_rows,
-                                                                           read_grid(info[3]), seconds_per_grid)));
-  });
+  return guarded(info.Env(), [&]() -> Napi::Value { return PromiseWorker::start(std::make_unique<EmbeddingsWorker>(info)); });
 }
 
 Napi::Value resample_entry(const Napi::CallbackInfo& info) {

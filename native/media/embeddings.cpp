@@ -26,7 +26,6 @@ ProcessedMedia take_embeddings(Modality modality, std::span<const float> rows, i
     throw Error(ErrorCode::kInvalidArgument,
                 std::to_string(num_values) + " values are not " + std::to_string(num_rows) + " rows");
   }
-  if (!are_finite(rows)) throw Error(ErrorCode::kInvalidMedia, "the embeddings hold NaN or infinite values");
   ProcessedMedia media;
   media.modality = modality;
   media.grid_t = grid.t;
@@ -35,6 +34,10 @@ ProcessedMedia take_embeddings(Modality modality, std::span<const float> rows, i
   media.seconds_per_grid = seconds_per_grid;
   media.embeddings = Tensor({num_rows, num_values / num_rows});
   std::memcpy(media.embeddings.data(), rows.data(), rows.size_bytes());
+  // Of the copy: its owner may write to the source meanwhile.
+  if (!are_finite({media.embeddings.data(), rows.size()})) {
+    throw Error(ErrorCode::kInvalidMedia, "the embeddings hold NaN or infinite values");
+  }
   return media;
 }
 
