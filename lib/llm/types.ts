@@ -8,6 +8,7 @@ import type {
   Modality,
   SampleArray,
   SharpImage,
+  TensorArray,
 } from '../media/types.js';
 import type { NativeStats } from '../native/addon.js';
 import type { ChatOptions, SamplingOptions } from '../request/types.js';
@@ -193,6 +194,15 @@ export type AudioInput =
 /** Pictures, videos or sounds as an application has them. */
 export type MediaInput = ImageInput | VideoInput | AudioInput;
 
+/** A tensor: numbers with their shape, or the bytes of a file of torch.save, npy or safetensors. */
+export type TensorInput = TensorArray | Uint8Array | ArrayBuffer;
+
+/**
+ * Encoder rows made elsewhere: a tensor [items, rows, width], or one under `image_embeds` (`video_embeds`,
+ * `audio_embeds`) beside what the family needs with it (`image_grid_thw`, `image_sizes`, ...); a list has an entry an item.
+ */
+export type EmbeddingsInput = TensorArray | Record<string, TensorInput | readonly TensorInput[]>;
+
 /** A content part as OpenAI's clients write it, with in-process payloads allowed. */
 export interface MessagePartInput {
   type?: string | undefined;
@@ -235,10 +245,10 @@ export interface MultiModalPrompt {
 }
 
 export interface MultiModalData {
-  image?: ImageInput | null | (ImageInput | null)[] | undefined;
+  image?: ImageInput | EmbeddingsInput | null | (ImageInput | EmbeddingsInput | null)[] | undefined;
   /** A list of nothing but pictures is one video; lists of GIF or WebP files are several. */
-  video?: VideoInput | null | (VideoInput | null)[] | undefined;
-  audio?: AudioInput | null | (AudioInput | null)[] | undefined;
+  video?: VideoInput | EmbeddingsInput | null | (VideoInput | EmbeddingsInput | null)[] | undefined;
+  audio?: AudioInput | EmbeddingsInput | null | (AudioInput | EmbeddingsInput | null)[] | undefined;
 }
 
 export type PromptInput = string | number[] | MultiModalPrompt;
