@@ -10,7 +10,7 @@ const MAX_LINE_CHARACTERS = 4096;
 const MAX_STREAMS = 256;
 const MAX_PACKETS = 2_000_000;
 const ENTRIES =
-  'packet=codec_type,stream_index,pts,flags' +
+  'packet=codec_type,stream_index,pts,duration_time,flags' +
   ':stream=index,codec_type,width,height,avg_frame_rate,r_frame_rate,duration,sample_rate,channels' +
   ':stream_disposition=attached_pic:format=duration';
 
@@ -49,7 +49,8 @@ export async function probe(
   modality: Modality,
   context: DecodeContext,
 ): Promise<ProbeReport> {
-  const report = new Report(modality);
+  // An animated picture says how long each of its frames is shown, and nothing else.
+  const report = new Report(modality, format === 'apng');
   const args = ['-v', 'quiet', '-print_format', 'compact', '-show_entries', ENTRIES];
   const exitCode = await runProgram(context.policy.ffprobePath, [...args, ...inputOptions(path, format)], {
     signal: context.signal,
@@ -67,7 +68,13 @@ class Report {
   private duration: number | undefined;
   private rest = '';
 
-  constructor(private readonly modality: Modality) {}
+  /** Seconds that packets of pictures say they last. */
+  private shownS = 0;
+
+  constructor(
+    private readonly modality: Modality,
+    private readonly isAnimation: boolean,
+  ) {}
 
   get isEmpty(): boolean {
     return this.streams.length === 0;
@@ -86,10 +93,21 @@ class Report {
       (stream) => stream['codec_type'] === 'video' && stream['disposition:attached_pic'] !== '1',
     );
     const audio = this.streams.find((stream) => stream['codec_type'] === 'audio');
+    const packets = this.packets.get(video?.['index'] ?? '') ?? [];
     return {
-      video: video && readVideoStream(video, this.packets.get(video['index'] ?? '') ?? [], this.duration),
+      video:
+        video &&
+        (this.isAnimation
+          ? this.readAnimation(video, packets)
+          : readVideoStream(video, packets, this.duration)),
       audio: audio && readAudioStream(audio, this.duration),
     };
+  }
+
+  private readAnimation(stream: Fields, packets: readonly number[]): VideoStream {
+    const video = readVideoStream(stream, packets, this.duration);
+    const fps = rateOrNone(video.numFrames / this.shownS) ?? video.fps;
+    return { ...video, fps, duration: video.numFrames / fps };
   }
 
   private take(line: string): void {
@@ -103,9 +121,11 @@ class Report {
   }
 
   /** Packets that are decoded but never shown (flag D) are no frames. */
-  private takePacket({ codec_type: type, stream_index: stream = '', pts, flags }: Fields): void {
+  private takePacket(fields: Fields): void {
+    const { codec_type: type, stream_index: stream = '', pts, flags, duration_time: duration } = fields;
     if (type !== 'video' || flags?.includes('D')) return;
     if (++this.numPackets > MAX_PACKETS) throw tooLarge(this.modality, `has more than ${MAX_PACKETS} frames`);
+    this.shownS += readNumber(duration) ?? 0;
     const timestamps = this.packets.get(stream) ?? [];
     timestamps.push(readNumber(pts) ?? NaN);
     this.packets.set(stream, timestamps);

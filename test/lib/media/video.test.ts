@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import sharp, { type Sharp } from 'sharp';
 import { decodeFrameList } from '../../../lib/media/frame-list.js';
+import { decodeImage } from '../../../lib/media/image.js';
 import type { VideoSettings } from '../../../lib/media/media-settings.js';
 import type { DecodedVideo, MediaPolicy } from '../../../lib/media/types.js';
 import { decodeVideo } from '../../../lib/media/video.js';
 import { FAMILIES, goldenCases } from '../support/goldens.js';
 import { NEEDS_FFMPEG } from '../support/ffmpeg.js';
+import { makeAnimatedPng } from './support/clips.js';
 import { contextWith, QWEN_SAMPLING, readFixture } from './support/context.js';
 import { rejectsWith } from './support/errors.js';
 import { hostileCases, maxDifference, readHostile } from './support/goldens.js';
@@ -77,6 +79,18 @@ describe('containers', NEEDS_FFMPEG, () => {
 
   test('an animated PNG is a video', async () => {
     assert.equal((await decode(readFixture('clip.apng'), { numFrames: 'all' })).frames.length, 5);
+  });
+
+  test('its rate follows from how long its frames are shown; as a picture it is its first frame', async () => {
+    const bytes = makeAnimatedPng([1, 1, 2, 6]);
+    const video = await decode(bytes, { numFrames: 'all' });
+    assert.deepEqual([video.metadata.fps, video.metadata.duration, video.frames.length], [4, 1, 4]);
+    assert.deepEqual(
+      video.frames.map((frame) => frame[0]),
+      [0, 40, 80, 120],
+    );
+    const image = await decodeImage(bytes, { background: [255, 255, 255] }, contextWith());
+    assert.deepEqual([image.width, image.height, image.data[0]], [8, 6, 0]);
   });
 
   test('rotation is applied', async () => {
@@ -177,6 +191,24 @@ describe('without ffmpeg', () => {
       assert.deepEqual([video.width, video.height, video.metadata.fps], [6, 4, 5]);
       assert.deepEqual((await decode(bytes, { fps: 2 }, missing)).metadata.framesIndices, [0, 1, 3, 4]);
     }
+  });
+
+  test('as pictures they are their first frame', async () => {
+    for (const bytes of [
+      await animation().gif().toBuffer(),
+      await animation().webp({ lossless: true }).toBuffer(),
+    ]) {
+      const image = await decodeImage(bytes, { background: [255, 255, 255] }, contextWith(missing));
+      assert.deepEqual([image.width, image.height, image.data[0]], [6, 4, 10]);
+    }
+  });
+
+  test('unequal delays give the mean rate', async () => {
+    const bytes = await animation()
+      .gif({ delay: [100, 100, 200, 500, 100] })
+      .toBuffer();
+    const video = await decode(bytes, { numFrames: 'all' }, missing);
+    assert.deepEqual([video.metadata.fps, video.metadata.duration], [5, 1]);
   });
 
   test('a damaged animation is an invalid video, not an invalid image', async () => {

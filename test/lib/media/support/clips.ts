@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32, deflateSync } from 'node:zlib';
 import { runFfmpeg } from '../../support/ffmpeg.js';
 
 /** Uses a folder that is removed afterwards. */
@@ -86,4 +87,36 @@ export function withBrokenFrames(clip: Buffer, frames: readonly number[], header
     broken.fill(0, offset + headerBytes, offset + length);
   }
   return broken;
+}
+
+function pngChunk(type: string, ...parts: Buffer[]): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), ...parts]);
+  const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(body.length - 4);
+  checksum.writeUInt32BE(crc32(body));
+  return Buffer.concat([length, body, checksum]);
+}
+
+const bigEndian = (...values: number[]): Buffer => {
+  const bytes = Buffer.alloc(values.length * 4);
+  for (const [i, value] of values.entries()) bytes.writeUInt32BE(value, i * 4);
+  return bytes;
+};
+
+/** An animated PNG of 8 x 6 pixels; each frame is shown for its own time, in tenths of a second. */
+export function makeAnimatedPng(tenths: readonly number[]): Buffer {
+  const [width, height] = [8, 6];
+  const chunks = [
+    pngChunk('IHDR', bigEndian(width, height), Buffer.from([8, 2, 0, 0, 0])),
+    pngChunk('acTL', bigEndian(tenths.length, 0)),
+  ];
+  let sequence = 0;
+  for (const [i, tenth] of tenths.entries()) {
+    const delay = Buffer.from([0, tenth, 0, 10, 0, 0]);
+    chunks.push(pngChunk('fcTL', bigEndian(sequence++, width, height, 0, 0), delay));
+    const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(width * 3, i * 40)]);
+    const pixels = deflateSync(Buffer.concat(Array.from({ length: height }, () => row)));
+    chunks.push(i === 0 ? pngChunk('IDAT', pixels) : pngChunk('fdAT', bigEndian(sequence++), pixels));
+  }
+  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ...chunks, pngChunk('IEND')]);
 }
