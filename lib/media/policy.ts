@@ -111,6 +111,7 @@ export function mediaPolicyFromEnvironment(env: Environment): Partial<MediaPolic
     maxAudioSeconds: readNumber(env, 'MAX_AUDIO_DECODE_DURATION_S', 0.001),
     maxVideoFrames: whole(readNumber(env, 'MAX_VIDEO_FRAMES', 1)),
     maxVideoSeconds: readNumber(env, 'MAX_VIDEO_DURATION_S', 0.001),
+    maxInFlightBytes: scaled(readNumber(env, 'MAX_MEDIA_IN_FLIGHT_MB', 0.001), MIB),
     videoLoader: readSampler(env),
     ffmpegPath: readVariable(env, 'FFMPEG_PATH')?.value,
     ffprobePath: readVariable(env, 'FFPROBE_PATH')?.value,
