@@ -34,12 +34,8 @@ export function isSharpImage(value: unknown): value is SharpImage {
 }
 
 /** Whether `value` is `{ data, shape }`, whatever the numbers are. */
-export function isShaped(value: unknown): value is ShapedArray {
-  if (!isObject(value) || !Array.isArray(value.shape) || !('data' in value)) return false;
-  return (
-    value.shape.length <= MAX_SHAPE_RANK && value.shape.every((size) => Number.isInteger(size) && size >= 0)
-  );
-}
+export const isShaped = (value: unknown): value is ShapedArray =>
+  isObject(value) && 'data' in value && Array.isArray(value.shape) && value.shape.length <= MAX_SHAPE_RANK;
 
 export const isPixelArray = (value: unknown): value is { data: Uint8Array; shape: number[] } =>
   isShaped(value) && isBytes(value.data);
@@ -87,7 +83,7 @@ export function readPixelArrays(
   const [numPictures = 1, ...rest] = shape.length === 4 ? shape : [1, ...shape];
   const layout = layoutOf(rest, param);
   const numBytes = layout.width * layout.height * layout.channels;
-  if (data.length !== numPictures * numBytes || numPictures === 0) {
+  if (!isPositiveInteger(numPictures) || data.length !== numPictures * numBytes) {
     throw wrongImage(param, `has ${data.length} values, which do not fill the shape [${shape.join(', ')}]`);
   }
   const bytes = asUint8(data);
@@ -144,7 +140,8 @@ function readShapedSamples({ data, shape }: ShapedArray, param: string): RawSamp
       `has ${shape.length} dimensions; sound has [time], [channels, time] or [time, channels]`,
     );
   }
-  if (data.length !== shape.reduce((product, size) => product * size, 1)) {
+  const isFull = data.length === shape.reduce((product, size) => product * size, 1);
+  if (!isFull || !shape.every((size) => Number.isInteger(size) && size >= 0)) {
     throw wrongSound(param, `has ${data.length} values, which do not fill the shape [${shape.join(', ')}]`);
   }
   const [rows = 0, columns] = shape;

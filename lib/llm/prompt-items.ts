@@ -1,4 +1,4 @@
-import { isSampleArray, isShaped, isSharpImage, isSoundTuple } from '../chat/raw-media.js';
+import { isPositiveInteger, isSampleArray, isShaped, isSharpImage, isSoundTuple } from '../chat/raw-media.js';
 import { isFramesTuple } from '../chat/frames-source.js';
 import { sniffFormat, type MediaFormat } from '../media/sniff.js';
 import type { Modality } from '../media/types.js';
@@ -22,6 +22,7 @@ function isPicture(entry: unknown): boolean {
 /** Arrays of one dimension more than an item of their modality: `[items, ...]`, each cut out without a copy. */
 function splitArray(value: unknown, itemRank: number): unknown[] | undefined {
   if (!isShaped(value) || value.shape.length !== itemRank + 1) return undefined;
+  if (!value.shape.every(isPositiveInteger)) return undefined;
   const [numItems = 0, ...shape] = value.shape;
   const { data } = value;
   if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) return undefined;
