@@ -212,7 +212,7 @@ export class ChatRenderer {
     options: ChatOptions,
   ): { neutraliser: Neutraliser; conversation: readonly ChatMessage[]; endMark: string | undefined } {
     const texts = messages.map(({ content, extra }) => [
-      content.map((part) => (part.type === 'text' ? part.text : '')),
+      content.map((part) => [part.type === 'text' ? part.text : '', part.extra]),
       extra,
     ]);
     const { tools, documents, chatTemplateKwargs: chat_template_kwargs } = options;
@@ -243,7 +243,7 @@ function markEnd(messages: readonly ChatMessage[], mark: string): ChatMessage[] 
     const message = 'continue_final_message needs a last message that ends in text.';
     throw new SensoriumError('invalid_value', message, { param: 'continue_final_message' });
   }
-  const content: ContentPart[] = [...last.content.slice(0, -1), { type: 'text', text: part.text + mark }];
+  const content: ContentPart[] = [...last.content.slice(0, -1), { ...part, text: part.text + mark }];
   return [...messages.slice(0, -1), { ...last, content }];
 }
 

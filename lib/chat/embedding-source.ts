@@ -98,12 +98,11 @@ export function readEmbeddings(
     const missing = `${param}.${modality}_embeds`;
     throw new SensoriumError('missing_field', `${missing} is missing.`, { param: missing });
   }
-  const tensors: Record<string, TensorSource> = {
-    embeddings: readTensorSource(value[rowsKey], `${param}.${rowsKey}`, isStrict),
-  };
+  const rows = readTensorSource(value[rowsKey], `${param}.${rowsKey}`, isStrict);
+  const tensors: [string, TensorSource][] = [['embeddings', rows]];
   for (const [name, extra] of Object.entries(value)) {
     if (rowNames(modality).includes(name) || !isGiven(extra)) continue;
-    tensors[name] = readTensorSource(extra, `${param}.${name}`, isStrict);
+    tensors.push([name, readTensorSource(extra, `${param}.${name}`, isStrict)]);
   }
-  return { kind: 'embeddings', tensors };
+  return { kind: 'embeddings', tensors: Object.fromEntries(tensors) };
 }

@@ -97,3 +97,12 @@ export function kindOfPart(part: JsonObject, param: string): PartKind {
   const message = `${param} has the type '${type}' but no '${key}'; its content is under '${named.key}'.`;
   throw new SensoriumError('missing_field', message, { param: `${param}.${key}` });
 }
+
+/** Keys that templates do not get: they hold content, name it, or would be read as another part's content. */
+const KNOWN_KEYS: ReadonlySet<string> = new Set(['type', 'uuid', 'text', 'url', ...KINDS.keys()]);
+
+/** The keys of a part that mean nothing here, for templates to read; undefined: there are none. */
+export function extraKeysOf(part: JsonObject): JsonObject | undefined {
+  const extra = Object.entries(part).filter(([key]) => !KNOWN_KEYS.has(key));
+  return extra.length === 0 ? undefined : Object.fromEntries(extra);
+}

@@ -7,7 +7,7 @@ import { checkId } from './identifiers.js';
 import { MediaCounter } from './media-counter.js';
 import { readPayload } from './media-source.js';
 import { checkMessageFields } from './message-fields.js';
-import { isGiven, kindOfPart, type JsonObject, type Payload } from './part-kinds.js';
+import { extraKeysOf, isGiven, kindOfPart, type JsonObject, type Payload } from './part-kinds.js';
 
 export { MediaCounter } from './media-counter.js';
 
@@ -98,15 +98,13 @@ class MessageParser {
     if (typeof value === 'string') return [{ type: 'text', text: value }];
     if (!isObject(value)) throw wrongType(param, 'a string or an object');
     const kind = kindOfPart(value, param);
-    if (kind.kind === 'text') return this.text(value[kind.key], `${param}.${kind.key}`);
-    return [{ type: 'media', media: this.media(value, kind.payload, param) }];
-  }
-
-  private text(value: unknown, param: string): ContentPart[] {
-    if (value === null) return [];
-    if (value === undefined) throw new SensoriumError('missing_field', `${param} is missing.`, { param });
-    if (typeof value !== 'string') throw wrongType(param, 'a string');
-    return [{ type: 'text', text: value }];
+    // Payloads of a program are no JSON, and templates take nothing else.
+    const extra = this.options.isStrict ? extraKeysOf(value) : undefined;
+    if (kind.kind === 'media') {
+      return [{ type: 'media', media: this.media(value, kind.payload, param), ...(extra && { extra }) }];
+    }
+    const text = readText(value[kind.key], `${param}.${kind.key}`);
+    return text === undefined ? [] : [{ type: 'text', text, ...(extra && { extra }) }];
   }
 
   private media(part: JsonObject, payload: Payload, partParam: string): MediaPart {
@@ -179,6 +177,14 @@ function readInputAudio(
   if (data.slice(0, 16).includes(':')) return { kind: 'url', url: data };
   const subtype = /^[\w.+-]{1,32}$/.test(format ?? '') ? format : 'wav';
   return { kind: 'url', url: `data:audio/${subtype};base64,${data}` };
+}
+
+/** The text of a part; undefined for null, which is no part. */
+function readText(value: unknown, param: string): string | undefined {
+  if (value === null) return undefined;
+  if (value === undefined) throw new SensoriumError('missing_field', `${param} is missing.`, { param });
+  if (typeof value !== 'string') throw wrongType(param, 'a string');
+  return value;
 }
 
 function readUuid(value: unknown, param: string): string | undefined {

@@ -42,13 +42,14 @@ function effortVariables(effort: string | undefined): JsonObject {
   return effort === undefined ? {} : { reasoning_effort: effort, enable_thinking: effort !== 'none' };
 }
 
-/** Parts as a loop over them expects: `{ type: 'text', text }`, `{ type: 'image' }`. */
+/** Parts as a loop over them expects: `{ type: 'text', text }`, `{ type: 'image' }`, each with its further keys. */
 function asParts(parts: readonly ContentPart[], neutraliser: Neutraliser): JsonObject[] {
-  return parts.map((part) =>
-    part.type === 'text'
-      ? { type: 'text', text: neutraliser.text(part.text) }
-      : { type: part.media.modality },
-  );
+  return parts.map((part) => {
+    const extra = part.extra === undefined ? {} : (neutraliser.value(part.extra) as JsonObject);
+    return part.type === 'text'
+      ? { ...extra, type: 'text', text: neutraliser.text(part.text) }
+      : { ...extra, type: part.media.modality };
+  });
 }
 
 /** OpenAI sends tool arguments as JSON text; templates print objects. */

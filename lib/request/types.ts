@@ -23,8 +23,10 @@ export interface SamplingOptions {
   n?: number | undefined;
 }
 
-/** A content part after checking: text, or a reference to a media part. */
-export type ContentPart = { type: 'text'; text: string } | { type: 'media'; media: MediaPart };
+/** A content part after checking: text, or a reference to a media part. `extra`: further keys, for templates to read. */
+export type ContentPart =
+  | { type: 'text'; text: string; extra?: Record<string, unknown> | undefined }
+  | { type: 'media'; media: MediaPart; extra?: Record<string, unknown> | undefined };
 
 export interface ChatMessage {
   role: string;
