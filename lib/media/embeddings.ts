@@ -65,18 +65,14 @@ function sourceBytes(source: TensorSource): number {
   }
 }
 
+/** Padded base64, or a data URL of it. */
 async function decodeText(text: string, name: string, maxBytes: number): Promise<Buffer> {
-  let payload = text;
-  if (isDataUrl(text)) {
-    const header = parseDataUrlHeader(text);
-    if (!header.isBase64)
-      throw new SensoriumError('invalid_embedding', `The data URL of ${name} is not base64.`);
-    payload = text.slice(header.payloadStart);
-  }
-  return await decodeStrictBase64(payload, maxBytes, {
-    notBase64: () => new SensoriumError('invalid_embedding', `${name} is not valid base64.`),
-    tooLarge: () => tooLarge(name, maxBytes),
-  });
+  const notBase64 = (): SensoriumError =>
+    new SensoriumError('invalid_embedding', `${name} is not valid base64.`);
+  const header = isDataUrl(text) ? parseDataUrlHeader(text) : undefined;
+  const payload = header === undefined ? text : text.slice(header.payloadStart);
+  if (header?.isBase64 === false || payload.length % 4 !== 0) throw notBase64();
+  return await decodeStrictBase64(payload, maxBytes, { notBase64, tooLarge: () => tooLarge(name, maxBytes) });
 }
 
 /**

@@ -168,20 +168,17 @@ export function writeNpy(
 
 /** A safetensors file of named tensors. */
 export function writeSafetensors(tensors: Record<string, FileTensor>): Buffer {
-  const header: Record<string, object> = { __metadata__: { format: 'pt' } };
+  const header: [string, object][] = [['__metadata__', { format: 'pt' }]];
   const blocks: Buffer[] = [];
   let offset = 0;
   for (const [name, { values, shape, type = 'float32' }] of Object.entries(tensors)) {
     const block = packValues(values, type);
-    header[name] = {
-      dtype: SAFETENSORS_TYPES[type],
-      shape,
-      data_offsets: [offset, offset + block.length],
-    };
+    const data_offsets = [offset, offset + block.length];
+    header.push([name, { dtype: SAFETENSORS_TYPES[type], shape, data_offsets }]);
     blocks.push(block);
     offset += block.length;
   }
-  const text = Buffer.from(JSON.stringify(header));
+  const text = Buffer.from(JSON.stringify(Object.fromEntries(header)));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
   return Buffer.concat([length, text, ...blocks]);

@@ -25,7 +25,7 @@ async function expected(name: string): Promise<DenseTensor['data'] | undefined> 
   const view = stored.get(name);
   return view && (await toDense(view)).data;
 }
-/** Refused by what reads the text, or by the contract of rows: types and ranks that the file may well have. */
+/** Refused by what reads the text, or by the contract of rows: types and ranks that a file may well have. */
 const REFUSED_ELSEWHERE = ['int64', 'one_d', 'four_d', 'base64_bad_chars'];
 
 test('archives of torch.save give the tensors that torch reads from them', async () => {
