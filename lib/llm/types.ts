@@ -194,14 +194,20 @@ export type AudioInput =
 /** Pictures, videos or sounds as an application has them. */
 export type MediaInput = ImageInput | VideoInput | AudioInput;
 
-/** A tensor: numbers with their shape, or the bytes of a file of torch.save, npy or safetensors. */
-export type TensorInput = TensorArray | Uint8Array | ArrayBuffer;
+/** Numbers, or lists of them to any depth up to 4, all of one length at each depth. */
+export type NestedNumbers = number | readonly NestedNumbers[];
+
+/**
+ * A tensor: numbers with their shape or nested, or a file of torch.save, npy or safetensors as bytes, base64 or a `data:` URL.
+ */
+export type TensorInput = TensorArray | Uint8Array | ArrayBuffer | string | NestedNumbers;
 
 /**
  * Encoder rows made elsewhere: a tensor [items, rows, width], or one under `image_embeds` (`video_embeds`,
  * `audio_embeds`) beside what the family needs with it (`image_grid_thw`, `image_sizes`, ...); a list has an entry an item.
  */
-export type EmbeddingsInput = TensorArray | Record<string, TensorInput | readonly TensorInput[]>;
+export type EmbeddingsInput =
+  TensorArray | Record<string, TensorInput | readonly TensorInput[] | null | undefined>;
 
 /** A content part as OpenAI's clients write it, with in-process payloads allowed. */
 export interface MessagePartInput {
@@ -217,6 +223,10 @@ export interface MessagePartInput {
   metadata?: FramesMetadataInput | undefined;
   audio?: AudioInput | null | undefined;
   audio_url?: AudioInput | null | undefined;
+  /** One item's rows; in an object also what the family needs beside them. */
+  image_embeds?: EmbeddingsInput | TensorInput | null | undefined;
+  video_embeds?: EmbeddingsInput | TensorInput | null | undefined;
+  audio_embeds?: EmbeddingsInput | TensorInput | null | undefined;
   input_audio?: AudioInput | { data: string | Uint8Array; format?: string | undefined } | null | undefined;
   uuid?: string | undefined;
   [key: string]: unknown;

@@ -219,7 +219,7 @@ describe('embeddings in process', () => {
         return true;
       });
       await assert.rejects(
-        off.generate({ prompt: 'x', multiModalData: { image: item.rows as never } }, { maxTokens: 2 }),
+        off.generate({ prompt: 'x', multiModalData: { image: item.rows } }, { maxTokens: 2 }),
         /enable-mm-embeds/,
       );
     } finally {
@@ -424,7 +424,7 @@ describe('embeddings of a prompt', () => {
     const list = items.map(({ rows, extras }) => ({ image_embeds: rows, ...extras }));
     const options = optionsOf(golden);
     const multiModalUuids = { image: ['one', 'two'] };
-    await llm.generate({ prompt, multiModalData: { image: list as never }, multiModalUuids }, options);
+    await llm.generate({ prompt, multiModalData: { image: list }, multiModalUuids }, options);
     const { outputs } = await llm.generate(
       { prompt, multiModalData: { image: [null, null] }, multiModalUuids },
       options,
