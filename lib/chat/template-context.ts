@@ -16,7 +16,6 @@ type JsonObject = Record<string, unknown>;
 const RESERVED_VARIABLES = [
   'messages',
   'tools',
-  'documents',
   'add_generation_prompt',
   'continue_final_message',
   'chat_template',

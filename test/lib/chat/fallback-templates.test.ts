@@ -32,23 +32,28 @@ const FAMILIES: [folder: string, modelType: string, placeholders: Placeholders][
   ['minicpm_v', 'minicpmv', image('(<image>./</image>)')],
 ];
 
-async function renderText(
-  source: string,
-  messages: unknown,
+type Render = (messages: unknown, options?: ChatOptions) => Promise<string>;
+
+/** Gives `body` a way to render a template's text over spelled placeholders. */
+async function withTemplate(
+  source: string | undefined,
   placeholders: Placeholders,
-  options: ChatOptions = {},
-): Promise<string> {
+  body: (render: Render) => Promise<void>,
+): Promise<void> {
+  assert.ok(source !== undefined);
   const pool = new TemplatePool([source]);
   try {
     const [format = 'string'] = await pool.start();
-    const builder = new ContextBuilder({
-      template: { source, format },
-      neutraliser: new Neutraliser(new SpellingTrie([]), {}),
-      placeholders,
-      mediaOrder: 'interleaved',
-      tokenVariables: { bos_token: '<bos>' },
+    await body((messages, options = {}) => {
+      const builder = new ContextBuilder({
+        template: { source, format },
+        neutraliser: new Neutraliser(new SpellingTrie([]), {}),
+        placeholders,
+        mediaOrder: 'interleaved',
+        tokenVariables: { bos_token: '<bos>' },
+      });
+      return pool.render(0, builder.build(parse(messages), options, true));
     });
-    return await pool.render(0, builder.build(parse(messages), options, true));
   } finally {
     pool.close();
   }
@@ -57,33 +62,34 @@ async function renderText(
 describe('fallback templates print what the goldens were made with', () => {
   for (const [folder, modelType, placeholders] of FAMILIES) {
     if (!existsSync(join(GOLDENS, folder, 'cases'))) continue;
-    test(modelType, async () => {
-      let numCompared = 0;
-      for (const { name, request, expected } of goldenCases(folder)) {
-        if (request.messages === undefined || expected.prompt_text === undefined) continue;
-        // Times of frames are the processor's to write.
-        if (expected.prompt_text.includes(' seconds>')) continue;
-        if (request.continue_final_message === true || expected.use_audio_in_video === true) continue;
-        const template = fallbackTemplate(modelType);
-        assert.ok(template !== undefined);
-        const chatTemplateKwargs = request.chat_template_kwargs;
-        const text = await renderText(template, request.messages, placeholders, { chatTemplateKwargs });
-        assert.equal(text, expected.prompt_text, name);
-        numCompared++;
-      }
-      assert.ok(numCompared > 0);
-    });
+    test(modelType, () =>
+      withTemplate(fallbackTemplate(modelType), placeholders, async (render) => {
+        let numCompared = 0;
+        for (const { name, request, expected } of goldenCases(folder)) {
+          if (request.messages === undefined || expected.prompt_text === undefined) continue;
+          // Times of frames are the processor's to write.
+          if (expected.prompt_text.includes(' seconds>')) continue;
+          if (request.continue_final_message === true || expected.use_audio_in_video === true) continue;
+          const chatTemplateKwargs = request.chat_template_kwargs;
+          assert.equal(await render(request.messages, { chatTemplateKwargs }), expected.prompt_text, name);
+          numCompared++;
+        }
+        assert.ok(numCompared > 0);
+      }),
+    );
   }
 
-  test('ultravox speaks as Llama 3 does', async () => {
+  test('ultravox speaks as Llama 3 does', () => {
     const audio = { token: '', tokenId: -1, spelling: '<|audio|>', isInline: true };
     const content = [
       { type: 'text', text: 'Tiny: ' },
       { type: 'input_audio', input_audio: { data: 'AAAA' } },
     ];
-    assert.equal(
-      await renderText(fallbackTemplate('ultravox') ?? '', [{ role: 'user', content }], { audio }),
-      '<bos><|start_header_id|>user<|end_header_id|>\n\nTiny: <|audio|><|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n',
+    return withTemplate(fallbackTemplate('ultravox'), { audio }, async (render) =>
+      assert.equal(
+        await render([{ role: 'user', content }]),
+        '<bos><|start_header_id|>user<|end_header_id|>\n\nTiny: <|audio|><|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n',
+      ),
     );
   });
 
@@ -95,28 +101,21 @@ describe('fallback templates print what the goldens were made with', () => {
 
 describe('the template of VLM2Vec', () => {
   const source = readFileSync(join(REPOSITORY, 'templates', 'template_vlm2vec_phi3v.jinja'), 'utf8');
-  const render = (messages: unknown): Promise<string> => renderText(source, messages, {});
+  test('parts in order, images numbered, nothing around them', () =>
+    withTemplate(source, {}, async (render) => {
+      const text = (value: string): object => ({ type: 'text', text: value });
+      const question = 'Represent the given image with the following question:';
+      const content = [IMAGE, text(question), text('What?'), IMAGE];
+      assert.equal(await render([{ role: 'user', content }]), `<|image_1|> ${question} What? <|image_2|>`);
+      assert.equal(await render([{ role: 'user', content: 'Find me an image.' }]), 'Find me an image.');
+    }));
 
-  test('parts in order, images numbered, nothing around them', async () => {
-    const text = (value: string): object => ({ type: 'text', text: value });
-    const content = [
-      IMAGE,
-      text('Represent the given image with the following question:'),
-      text('What?'),
-      IMAGE,
-    ];
-    assert.equal(
-      await render([{ role: 'user', content }]),
-      '<|image_1|> Represent the given image with the following question: What? <|image_2|>',
-    );
-    assert.equal(await render([{ role: 'user', content: 'Find me an image.' }]), 'Find me an image.');
-  });
-
-  test('one message at a time', async () => {
-    const message = { role: 'user', content: 'a' };
-    await assert.rejects(render([message, message]), {
-      code: 'invalid_template',
-      message: /one message at a time/,
-    });
-  });
+  test('one message at a time', () =>
+    withTemplate(source, {}, async (render) => {
+      const message = { role: 'user', content: 'a' };
+      await assert.rejects(render([message, message]), {
+        code: 'invalid_template',
+        message: /one message at a time/,
+      });
+    }));
 });
