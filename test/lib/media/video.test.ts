@@ -211,6 +211,22 @@ describe('without ffmpeg', () => {
     assert.deepEqual([video.metadata.fps, video.metadata.duration], [5, 1]);
   });
 
+  test('transparent pixels of an animation show the background, as those of pictures do', async () => {
+    const raw = { width: 2, height: 2, channels: 4, pageHeight: 1 } as const;
+    const rgba = Buffer.from([200, 100, 50, 0, 200, 100, 50, 128, 10, 20, 30, 255, 200, 100, 50, 128]);
+    const webp = await sharp(rgba, { raw }).webp({ lossless: true, exact: true }).toBuffer();
+    const frames = async (background?: [number, number, number]): Promise<number[][]> => {
+      const settings = { ...SETTINGS, background, numFrames: 'all' as const };
+      const video = await decodeVideo(webp, settings, QWEN_SAMPLING, contextWith());
+      return video.frames.map((frame) => [...frame]);
+    };
+    assert.deepEqual(await frames([0, 0, 255]), [
+      [0, 0, 255, 100, 50, 152],
+      [10, 20, 30, 100, 50, 152],
+    ]);
+    assert.deepEqual((await frames())[1], [10, 20, 30, 200, 100, 50]);
+  });
+
   test('a damaged animation is an invalid video, not an invalid image', async () => {
     for (const bytes of [await animation().gif().toBuffer(), await animation().webp().toBuffer()]) {
       await rejectsWith(decode(bytes.subarray(0, 14), {}, missing), 'invalid_video');
