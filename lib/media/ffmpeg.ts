@@ -63,8 +63,11 @@ export async function withTemporaryFile<T>(bytes: Uint8Array, use: (path: string
 
 export interface RunOptions {
   signal?: AbortSignal | undefined;
-  /** Takes standard output as it comes; what it throws ends the process and rejects the run. */
-  onOutput: (chunk: Buffer) => void;
+  /**
+   * Takes standard output as it comes; what it throws ends the process and rejects the run. The process waits for a
+   * promise that it returns.
+   */
+  onOutput: (chunk: Buffer) => unknown;
   /** Takes error output; absent: it goes nowhere. */
   onErrorOutput?: ((chunk: Buffer) => void) | undefined;
 }
@@ -91,6 +94,11 @@ function runOnce(program: string, args: string[], options: RunOptions): Promise<
       reject(error);
       child.kill('SIGKILL');
     };
+    const fail = (error: unknown): void => {
+      child.stdout?.removeAllListeners('data');
+      child.stdout?.resume();
+      stop(error instanceof Error ? error : toSensoriumError(error));
+    };
     const onAbort = (): void => stop(abortReason(signal as AbortSignal));
     const timer = setTimeout(() => {
       stop(new SensoriumError('media_too_large', 'The media takes too long to decode.'));
@@ -99,10 +107,13 @@ function runOnce(program: string, args: string[], options: RunOptions): Promise<
     if (onErrorOutput) child.stderr?.on('data', onErrorOutput);
     child.stdout?.on('data', (chunk: Buffer) => {
       try {
-        onOutput(chunk);
+        const work = onOutput(chunk);
+        if (work instanceof Promise) {
+          child.stdout?.pause();
+          work.then(() => child.stdout?.resume(), fail);
+        }
       } catch (error) {
-        child.stdout?.removeAllListeners('data');
-        stop(error instanceof Error ? error : toSensoriumError(error));
+        fail(error);
       }
     });
     child.on('error', (error) => stop(missing(program, error)));

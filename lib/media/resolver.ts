@@ -18,6 +18,7 @@ import { Limiter } from './limiter.js';
 import { readMediaSettings, type MediaSettings } from './media-settings.js';
 import { toRgbImage } from './raw-pixels.js';
 import { fetchTimeoutMs } from './policy.js';
+import { release } from './release.js';
 import { hashSource, SourceLoader, type LoadedSource } from './source-loader.js';
 import type {
   DecodedMedia,
@@ -243,7 +244,10 @@ export class MediaResolver {
     };
     try {
       const itemLimit = this.options.itemLimits?.[part.modality];
-      const context = { policy: this.options.policy, itemLimit, signal, reserve };
+      const { processor } = this.options;
+      const frameResizer: DecodeContext['frameResizer'] = (size, numFrames) =>
+        processor.frameResizer?.(size, numFrames, settings.processorKwargs);
+      const context = { policy: this.options.policy, itemLimit, frameResizer, signal, reserve };
       if (loaded.kind === 'embeddings') {
         const tensors = await decodeTensors(loaded.tensors, part.modality, context);
         throwIfAborted(signal);
@@ -252,7 +256,10 @@ export class MediaResolver {
       const decoded = await this.decode(loaded, part.modality, settings, context);
       checkItemLimit(decoded, itemLimit, this.options.processor.samplingRate);
       throwIfAborted(signal);
-      return await this.options.processor.process(decoded, settings.processorKwargs);
+      const item = await this.options.processor.process(decoded, settings.processorKwargs);
+      // Pixels that were decoded here are nobody else's.
+      if (loaded.kind === 'bytes' && decoded.kind === 'image') release(decoded.data);
+      return item;
     } finally {
       for (const lease of leases) lease.release();
       timings.preprocessMs = Math.max(timings.preprocessMs, performance.now() - start);

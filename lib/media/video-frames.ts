@@ -1,9 +1,10 @@
+import type { FrameResizer } from '../processors/types.js';
 import type { DecodeContext } from './decode-context.js';
 import { invalidMedia } from './failure.js';
 import { isFirstSince, isOneOf } from './frame-expressions.js';
 import { inputOptions, passThroughOptions, runProgram } from './ffmpeg.js';
 import type { VideoStream } from './ffprobe.js';
-import { PpmFrames } from './ppm-frames.js';
+import { FrameSink, type FrameSize } from './frame-sink.js';
 import type { MediaFormat } from './sniff.js';
 import { TimestampReport } from './video-timestamps.js';
 
@@ -18,9 +19,11 @@ export interface FrameSource {
   /** Source indices, ascending; the last may stand twice. */
   indices: readonly number[];
   hasRecovery: boolean;
+  /** What makes frames of a size smaller as they come. */
+  resizerOf?: ((size: FrameSize) => FrameResizer | undefined) | undefined;
 }
 
-/** Frames in order, with the source index of each: what was read of what was asked for. */
+/** Frames in order, all of one size, with the source index of each: what was read of what was asked for. */
 export interface ExtractedFrames {
   frames: Uint8Array[];
   indices: number[];
@@ -128,7 +131,7 @@ class FramePictures {
   private async run(filters: string[], maxFrames: number, report?: TimestampReport): Promise<Uint8Array[]> {
     const { path, format, stream, hasRecovery } = this.source;
     const { ffmpegPath } = this.context.policy;
-    const pictures = new PpmFrames(maxFrames, stream.width * stream.height);
+    const sink = new FrameSink(maxFrames, stream.width * stream.height, this.source.resizerOf);
     const isDropping = maxFrames === 0;
     const exitCode = await runProgram(
       ffmpegPath,
@@ -144,13 +147,14 @@ class FramePictures {
       ],
       {
         signal: this.context.signal,
-        onOutput: (chunk) => pictures.push(chunk),
+        onOutput: (chunk) => sink.push(chunk),
         onErrorOutput: report && ((chunk) => report.push(chunk)),
       },
     );
     if (exitCode !== 0) throw broken();
-    if (!isDropping) Object.assign(this, { width: pictures.width, height: pictures.height });
-    return pictures.complete;
+    const frames = await sink.finish();
+    if (!isDropping) Object.assign(this, { width: sink.width, height: sink.height });
+    return frames;
   }
 }
 

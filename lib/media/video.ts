@@ -1,10 +1,11 @@
-import type { VideoSampling } from '../processors/types.js';
+import type { FrameResizer, VideoSampling } from '../processors/types.js';
 import { decodeAnimation } from './animation.js';
 import type { DecodeContext } from './decode-context.js';
 import { formatRefused, invalidMedia, throwIfAborted, tooLarge } from './failure.js';
 import { audioStreamBytes, decodeAudioStream } from './ffmpeg-audio.js';
 import { demuxerOf, withTemporaryFile } from './ffmpeg.js';
 import { probe, type VideoStream } from './ffprobe.js';
+import { MAX_FRAMES_IN_WORK, type FrameSize } from './frame-sink.js';
 import { sniffFormat, type MediaFormat } from './sniff.js';
 import type { DecodedVideo, MediaPolicy } from './types.js';
 import { extractFrames } from './video-frames.js';
@@ -42,13 +43,15 @@ async function decodeFile(
   checkFrameLimit({ width: video.width, height: video.height }, context.itemLimit);
   const { indices, numCandidates } = chooseFrames(video.numFrames, video.fps, settings, defaults, context);
   const sound = settings.useAudioInVideo ? audio : undefined;
-  const frameBytes = indices.length * video.width * video.height * 3;
+  const numFrames = indices.length;
+  const resizerOf = (size: FrameSize): FrameResizer | undefined => context.frameResizer?.(size, numFrames);
+  const frameBytes = bytesOfFrames(video, numFrames, resizerOf(video));
   await context.reserve(
     checkedDecodedBytes(frameBytes, context.policy) + (sound ? audioStreamBytes(sound, context) : 0),
   );
   throwIfAborted(context.signal);
   const hasRecovery = settings.hasFrameRecovery ?? false;
-  const read = await extractFrames({ path, format, stream: video, indices, hasRecovery }, context);
+  const read = await extractFrames({ path, format, stream: video, indices, hasRecovery, resizerOf }, context);
   return {
     kind: 'video',
     frames: read.frames,
@@ -63,6 +66,13 @@ async function decodeFile(
     sampledFps: (read.indices.length / numCandidates) * video.fps,
     audio: sound ? await decodeAudioStream(path, format, sound, context) : undefined,
   };
+}
+
+/** Bytes of pixels that decoding holds: of the size that they are brought to while they come, where they become smaller. */
+function bytesOfFrames(size: FrameSize, numFrames: number, resizer: FrameResizer | undefined): number {
+  const bytesOf = ({ width, height }: FrameSize): number => width * height * 3;
+  if (resizer === undefined) return numFrames * bytesOf(size);
+  return numFrames * bytesOf(resizer) + Math.min(numFrames, MAX_FRAMES_IN_WORK) * bytesOf(size);
 }
 
 function checkVideoStream(stream: VideoStream, policy: MediaPolicy): void {

@@ -227,6 +227,13 @@ export interface NativeAddon {
     secondsPerGrid: number,
     options: NativePatchOptions,
   ): Promise<NativeMedia>;
+  /** Interleaved RGB resized as `patchifyVideo` does it, to the level. */
+  resizeRgb(
+    pixels: Uint8Array,
+    width: number,
+    height: number,
+    options: Pick<NativePatchOptions, 'width' | 'height' | 'filter'>,
+  ): Promise<Uint8Array>;
   /** Mono samples at 16 kHz. */
   logMel(
     samples: Float32Array,

@@ -6,6 +6,7 @@ import { expandPlaceholders, writeOneRun, type ItemWriter } from './expand.js';
 import { specialToken } from './special-tokens.js';
 import type { KeyedItem, PlaceholderTokens, ProcessedItem, Processor } from './types.js';
 import {
+  createFrameResizer,
   processImage,
   processVideo,
   readVideoSampling,
@@ -60,6 +61,8 @@ export function createQwen25OmniProcessor(
     placeholders: tokens.placeholders,
     samplingRate: WHISPER_SAMPLING_RATE,
     videoSampling: readVideoSampling(files.videoProcessor, videoRules.temporalPatchSize),
+    frameResizer: (size, numFrames, options) =>
+      createFrameResizer(addon, size, withRequestedLimits(videoRules, options), numFrames),
     async process(media, options) {
       if (media.kind === 'image') return processImage(addon, media, withRequestedLimits(imageRules, options));
       return media.kind === 'video' ? processClip(media, options) : processAudio(media);

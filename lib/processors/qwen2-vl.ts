@@ -6,6 +6,7 @@ import { expandPlaceholders, writeOneRun } from './expand.js';
 import { specialToken } from './special-tokens.js';
 import type { PlaceholderTokens, Processor } from './types.js';
 import {
+  createFrameResizer,
   processImage,
   processVideo,
   readVideoSampling,
@@ -29,6 +30,8 @@ export function createQwen2VlProcessor(
     placeholders,
     samplingRate: 16_000,
     videoSampling: readVideoSampling(files.videoProcessor, videoRules.temporalPatchSize),
+    frameResizer: (size, numFrames, options) =>
+      createFrameResizer(addon, size, withRequestedLimits(videoRules, options), numFrames),
     async process(media, options) {
       if (media.kind === 'image') return processImage(addon, media, withRequestedLimits(imageRules, options));
       if (media.kind === 'video') return processVideo(addon, media, withRequestedLimits(videoRules, options));

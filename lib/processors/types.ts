@@ -60,6 +60,14 @@ export interface VideoSampling {
   isConstantRate?: boolean | undefined;
 }
 
+/** Brings frames of a clip to the size that a processor cuts them at, one by one while they are decoded. */
+export interface FrameResizer {
+  width: number;
+  height: number;
+  /** `frame`: interleaved RGB of the clip's own size. Exactly what `process` would do to it. */
+  resize(frame: Uint8Array): Promise<Uint8Array>;
+}
+
 /** One model family's media rules. Built from the checkpoint's folder; holds no request state. */
 export interface Processor {
   readonly family: string;
@@ -71,6 +79,15 @@ export interface Processor {
   readonly videoSampling: VideoSampling;
   /** Decoded media to encoder input, on worker threads. `options`: merged mm_processor_kwargs and part options. */
   process(media: DecodedMedia, options: Record<string, unknown>): Promise<ProcessedItem>;
+  /**
+   * What makes the frames of a clip of `size` smaller before they are gathered; absent or undefined where nothing does.
+   * `options` as for `process`.
+   */
+  frameResizer?(
+    size: { width: number; height: number },
+    numFrames: number,
+    options: Record<string, unknown>,
+  ): FrameResizer | undefined;
   /**
    * Ready-made rows of one item (`tensors.embeddings`, [numRows, width]) with the family's extras, as an item of
    * `modality`. Checks the whole contract: width, row count against the extras, finite values.

@@ -3,7 +3,7 @@ import type { DecodedImage, DecodedVideo } from '../media/types.js';
 import type { NativeAddon, NativeMedia, NativePatchOptions } from '../native/addon.js';
 import { invalidFile, numberAt, objectAt, type JsonObject } from './checkpoint-files.js';
 import { withNativeErrors } from './native-error.js';
-import type { ProcessedItem, VideoSampling } from './types.js';
+import type { FrameResizer, ProcessedItem, VideoSampling } from './types.js';
 
 const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073];
 const CLIP_STD = [0.26862954, 0.26130258, 0.27577711];
@@ -184,6 +184,21 @@ function patchOptions(
   numFrames = 1,
 ): NativePatchOptions {
   return { ...rules.patch, ...resizedSize(addon, size, rules, numFrames) };
+}
+
+/** What makes frames of `size` smaller by these rules; undefined where they do not become smaller. */
+export function createFrameResizer(
+  addon: NativeAddon,
+  size: { width: number; height: number },
+  rules: VisionRules,
+  numFrames: number,
+): FrameResizer | undefined {
+  const { width, height } = resizedSize(addon, size, rules, numFrames);
+  if (width * height >= size.width * size.height) return undefined;
+  const options = { width, height, filter: rules.patch.filter };
+  const resize = (frame: Uint8Array): Promise<Uint8Array> =>
+    withNativeErrors('video', async () => addon.resizeRgb(frame, size.width, size.height, options));
+  return { width, height, resize };
 }
 
 /** Patches of one picture. Throws `invalid_image`, `invalid_value`. */

@@ -14,11 +14,14 @@
 #include "media/log_mel.h"
 #include "media/patchify.h"
 #include "media/resample.h"
+#include "media/resize.h"
 
 namespace sensorium::binding {
 namespace {
 
 constexpr int32_t kMaxSide = 65535;
+/// Keeps a resized picture within 3 GiB.
+constexpr int32_t kMaxResizedSide = 32767;
 constexpr uint32_t kMaxFrames = 65536;
 constexpr int64_t kMaxPixelLimit = int64_t{1} << 40;
 
@@ -85,6 +88,37 @@ class PatchifyWorker : public PromiseWorker {
   Modality modality_;
   float seconds_per_grid_;
   std::shared_ptr<const ProcessedMedia> media_;
+};
+
+class ResizeWorker : public PromiseWorker {
+ public:
+  ResizeWorker(Napi::Env env, const Napi::Value& pixels, RgbView view, const Fields& fields)
+      : PromiseWorker(env), pixels_(pixels, "pixels"), view_(view), filter_(read_filter(fields)) {
+    const size_t num_bytes = static_cast<size_t>(view.width) * view.height * 3;
+    if (pixels_.values().size() != num_bytes) {
+      throw Error(ErrorCode::kInvalidArgument, "pixels of " + std::to_string(view.width) + " x " + std::to_string(view.height) +
+                                                   " need " + std::to_string(num_bytes) + " bytes");
+    }
+    view_.data = pixels_.values().data();
+    size_ = {fields.int32("height", 1, kMaxResizedSide), fields.int32("width", 1, kMaxResizedSide)};
+  }
+
+ private:
+  void run() override {
+    resized_.resize(static_cast<size_t>(size_.width) * size_.height * 3);
+    resize_rgb(view_, size_.width, size_.height, filter_, resized_.data());
+  }
+  Napi::Value result(Napi::Env env) override {
+    Napi::Uint8Array out = Napi::Uint8Array::New(env, resized_.size());
+    std::memcpy(out.Data(), resized_.data(), resized_.size());
+    return out;
+  }
+
+  HeldArray<uint8_t> pixels_;
+  RgbView view_;
+  ResizeFilter filter_;
+  ImageSize size_;
+  std::vector<uint8_t> resized_;
 };
 
 class LogMelWorker : public PromiseWorker {
@@ -208,6 +242,13 @@ Napi::Value patchify_image_entry(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value resize_rgb_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const RgbView view{nullptr, read_side(info[1], "width"), read_side(info[2], "height")};
+    return PromiseWorker::start(std::make_unique<ResizeWorker>(info.Env(), info[0], view, Fields(info[3], "options")));
+  });
+}
+
 Napi::Value patchify_video_entry(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Array array = read_array(info[0], "frames", kMaxFrames);
@@ -240,6 +281,7 @@ void add_media_functions(Napi::Env env, Napi::Object exports) {
   exports.Set("smartResize", Napi::Function::New<smart_resize_entry>(env, "smartResize"));
   exports.Set("patchifyImage", Napi::Function::New<patchify_image_entry>(env, "patchifyImage"));
   exports.Set("patchifyVideo", Napi::Function::New<patchify_video_entry>(env, "patchifyVideo"));
+  exports.Set("resizeRgb", Napi::Function::New<resize_rgb_entry>(env, "resizeRgb"));
   exports.Set("logMel", Napi::Function::New<log_mel_entry>(env, "logMel"));
   exports.Set("embeddings", Napi::Function::New<embeddings_entry>(env, "embeddings"));
   exports.Set("resample", Napi::Function::New<resample_entry>(env, "resample"));

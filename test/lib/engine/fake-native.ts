@@ -97,6 +97,7 @@ export class FakeAddon implements NativeAddon {
   smartResize = notUsed;
   patchifyImage = notUsed;
   patchifyVideo = notUsed;
+  resizeRgb = notUsed;
   logMel = notUsed;
   embeddings = notUsed;
   resample = notUsed;

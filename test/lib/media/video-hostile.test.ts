@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import type { DecodeContext } from '../../../lib/media/decode-context.js';
 import type { DecodedVideo, MediaPolicy } from '../../../lib/media/types.js';
 import { decodeVideo } from '../../../lib/media/video.js';
 import type { VideoSettings } from '../../../lib/media/video-settings.js';
@@ -129,6 +130,33 @@ describe('large clips', NEEDS_FFMPEG, () => {
   test('pictures beyond the pixel limit are refused before they are decoded', async () => {
     const huge = makeClip({ numFrames: 1, size: '4096x4096', fps: 1 });
     await rejectsWith(decode(huge, {}, { maxImagePixels: 4096 * 4096 - 1 }), 'media_too_large');
+  });
+
+  test('frames that the model sees smaller are held smaller', async () => {
+    const numFrames = 40;
+    const clip = makeClip({ numFrames, fps: 30, size: '1280x720' });
+    const settings = { useAudioInVideo: false, numFrames: 'all' as const };
+    const policy = { maxInFlightBytes: 64 * 1024 * 1024 };
+    await rejectsWith(decodeVideo(clip, settings, QWEN_SAMPLING, contextWith(policy)), 'media_too_large');
+    const sizes = new Set<string>();
+    const frameResizer: DecodeContext['frameResizer'] = ({ width, height }) => ({
+      width: 28,
+      height: 56,
+      resize: (frame) => {
+        sizes.add(`${width} x ${height}: ${frame.length}`);
+        return Promise.resolve(frame.slice(0, 28 * 56 * 3));
+      },
+    });
+    const context = { ...contextWith(policy), frameResizer };
+    const video = await decodeVideo(clip, settings, QWEN_SAMPLING, context);
+    assert.deepEqual([video.frames.length, video.width, video.height], [numFrames, 28, 56]);
+    assert.deepEqual([...sizes], [`1280 x 720: ${1280 * 720 * 3}`]);
+    assert.ok(context.reserved[0]! < 32 * 1024 * 1024);
+    const failing = {
+      ...context,
+      frameResizer: () => ({ width: 1, height: 1, resize: () => Promise.reject(new Error('x')) }),
+    };
+    await assert.rejects(decodeVideo(clip, settings, QWEN_SAMPLING, failing), { message: 'x' });
   });
 
   test('500 frames are within the usual limits, 1025 are not', async () => {

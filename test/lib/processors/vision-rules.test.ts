@@ -4,6 +4,7 @@ import type { DecodedVideo } from '../../../lib/media/types.js';
 import { loadAddon } from '../../../lib/native/load.js';
 import { createProcessor } from '../../../lib/processors/index.js';
 import {
+  createFrameResizer,
   processImage,
   processVideo,
   readVideoSampling,
@@ -94,6 +95,25 @@ describe('sizes that a request asks for', () => {
     assert.deepEqual(await gridOf({ resized_height: 60, resized_width: 100 }), [2, 4, 8]);
     assert.deepEqual(await gridOf({ resized_height: 28, resized_width: 28 }), [2, 2, 2]);
     assert.deepEqual(await gridOf({ resized_height: 560, resized_width: 560 }), [2, 40, 40]);
+  });
+
+  test('frames made smaller one by one give the same patches', async () => {
+    const size = { width: 100, height: 150 };
+    const frames = Array.from({ length: 3 }, (_, k) =>
+      Uint8Array.from({ length: 100 * 150 * 3 }, (_, i) => (i * (k + 3) * 7919) % 251),
+    );
+    const metadata = { fps: 2, totalNumFrames: 3, duration: 1.5, framesIndices: [0, 1, 2] };
+    const asked = withRequestedLimits(rules, { max_pixels: 28 * 28 * 8, min_pixels: 28 * 28 });
+    const video: DecodedVideo = { kind: 'video', frames, ...size, sampledFps: 2, metadata };
+    const whole = (await processVideo(addon, video, asked)).media;
+    const resizer = createFrameResizer(addon, size, asked, 3)!;
+    const { width, height } = resizer;
+    const smaller = await Promise.all(frames.map((frame) => resizer.resize(frame)));
+    const stepwise = (await processVideo(addon, { ...video, frames: smaller, width, height }, asked)).media;
+    assert.ok(width * height < 100 * 150);
+    assert.deepEqual([...stepwise.grid], [...whole.grid]);
+    assert.deepEqual(stepwise.features(), whole.features());
+    assert.equal(createFrameResizer(addon, { width: 56, height: 56 }, rules, 3), undefined);
   });
 
   test('hold for pictures too', async () => {
