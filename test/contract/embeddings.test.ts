@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { APIError } from 'openai';
 import {
@@ -9,7 +11,7 @@ import {
   type CaseItem,
   type Part,
 } from '../lib/llm/embedding-cases.js';
-import { modelFolderOf } from '../lib/support/goldens.js';
+import { GOLDENS, modelFolderOf, readJson } from '../lib/support/goldens.js';
 import { writeNpy, writeSafetensors, writeTorchSave, type FileTensor } from '../lib/support/tensor-files.js';
 import { useServer } from './support/server.js';
 
@@ -103,7 +105,6 @@ test('npy, safetensors, data URLs and numbers do as well', async () => {
 });
 
 test('raw pictures stand beside embeddings of the same modality', async () => {
-  const { readFileSync } = await import('node:fs');
   const mixed = messagesWith(twoImages, (entry, index, part) => {
     if (index === 0) return torchPart(entry);
     const file = `${twoImages.folder}/${(part.image_url.url as string).slice('file:'.length)}`;
@@ -183,4 +184,31 @@ test('parts without a type are told by their keys', async () => {
   delete part.type;
   await check(ask(part));
   assert.deepEqual(Object.keys(asPart(item)), ['type', 'image_embeds']);
+});
+
+test('hostile tensors cost one request each, and the server goes on', async () => {
+  const { cases } = readJson(join(GOLDENS, 'components', 'torch_save', 'cases.json')) as {
+    cases: { name: string; base64: string; expect: string }[];
+  };
+  const folder = join(GOLDENS, 'components', 'safetensors_hostile', 'files');
+  const payloads = [
+    ...cases.map((hostile) => hostile.base64),
+    ...readdirSync(folder).map((name) => base64(readFileSync(join(folder, name)))),
+  ];
+  assert.ok(payloads.length > 60);
+  for (const payload of payloads) {
+    const image_embeds = { image_embeds: payload, image_grid_thw: [1, 4, 4] };
+    const response = await fetch(`${service.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ messages: ask({ type: 'image_embeds', image_embeds }), max_tokens: 1 }),
+    });
+    const { error } = (await response.json()) as { error: { code: string; param: string; message: string } };
+    assert.ok(response.status === 400 || response.status === 413, `${response.status} ${error.message}`);
+    assert.match(error.code, /^(invalid_embedding|media_too_large|missing_field)$/);
+    assert.match(error.message, /image_embeds/);
+    assert.match(error.param, /^messages\[0\]\.content\[\d\]\.image_embeds/);
+    assert.doesNotMatch(error.message, /\/work|\/tmp|node_modules|at .*\.js/);
+  }
+  await check(messagesWith(golden, torchPart));
 });
