@@ -2,7 +2,7 @@ import { parseMessages } from './chat/parts.js';
 import { throwIfAborted } from './engine/engine.js';
 import type { OutputDelta, RequestResult, RunningRequest } from './engine/types.js';
 import { SensoriumError, toSensoriumError } from './errors.js';
-import { runBatch, type BatchOptions } from './llm/batch.js';
+import { optionsOfEntries, runBatch } from './llm/batch.js';
 import { checkCallOptions, splitOptions } from './llm/call-options.js';
 import { mergeMediaOptions } from './llm/kwargs-names.js';
 import { loadModel, type LoadedModel } from './llm/load-model.js';
@@ -115,20 +115,21 @@ export class LLM {
     return this.model.tokenizer.decode(tokenIds, options);
   }
 
-  /** Answers a conversation, or each of a list of conversations. */
+  /** Answers a conversation, or each of a list of conversations, with options for all of them or a list with one for each. */
   chat(messages: ChatMessageInput[], options?: ChatCallOptions): Promise<RequestResult>;
-  chat(conversations: ChatMessageInput[][], options?: ChatCallOptions): Promise<RequestResult[]>;
+  chat(
+    conversations: ChatMessageInput[][],
+    options?: ChatCallOptions | ChatCallOptions[],
+  ): Promise<RequestResult[]>;
   async chat(
     messages: ChatMessageInput[] | ChatMessageInput[][],
-    options: ChatCallOptions = {},
+    options: ChatCallOptions | ChatCallOptions[] = {},
   ): Promise<RequestResult | RequestResult[]> {
+    if (isBatchOfChats(messages)) {
+      return this.runAll(messages, options, (chat, own) => this.startChat(chat, own));
+    }
     checkCallOptions(options);
-    if (!isBatchOfChats(messages)) return (await this.startChat(messages, options)).result();
-    return runBatch(
-      messages,
-      (conversation, signal) => this.startChat(conversation, { ...options, requestId: undefined, signal }),
-      this.batchOptions(options),
-    );
+    return (await this.startChat(messages, options)).result();
   }
 
   /** The answer as it comes. Leaving the loop aborts the request. */
@@ -139,20 +140,21 @@ export class LLM {
     yield* await this.startChat(messages, options);
   }
 
-  /** Continues a prompt, or each of a list of prompts. A list of numbers is one prompt of token ids. */
+  /**
+   * Continues a prompt, or each of a list of prompts, with options for all of them or a list with one for each. A list of
+   * numbers is one prompt of token ids.
+   */
   generate(prompt: PromptInput, options?: GenerateOptions): Promise<RequestResult>;
-  generate(prompts: PromptInput[], options?: GenerateOptions): Promise<RequestResult[]>;
+  generate(prompts: PromptInput[], options?: GenerateOptions | GenerateOptions[]): Promise<RequestResult[]>;
   async generate(
     prompt: PromptInput | PromptInput[],
-    options: GenerateOptions = {},
+    options: GenerateOptions | GenerateOptions[] = {},
   ): Promise<RequestResult | RequestResult[]> {
+    if (isBatchOfPrompts(prompt)) {
+      return this.runAll(prompt, options, (input, own) => this.startGenerate(input, own));
+    }
     checkCallOptions(options);
-    if (!isBatchOfPrompts(prompt)) return (await this.startGenerate(prompt, options)).result();
-    return runBatch(
-      prompt,
-      (input, signal) => this.startGenerate(input, { ...options, requestId: undefined, signal }),
-      this.batchOptions(options),
-    );
+    return (await this.startGenerate(prompt, options)).result();
   }
 
   /** The continuation as it comes. Leaving the loop aborts the request. */
@@ -187,8 +189,19 @@ export class LLM {
     });
   }
 
-  private batchOptions({ signal, onProgress }: GenerateOptions): BatchOptions {
-    return { maxInFlight: this.maxInFlight, signal, onProgress };
+  /** A batch, with options for all of it or for each entry. */
+  private runAll<Input, Options extends GenerateOptions>(
+    inputs: readonly Input[],
+    options: Options | Options[],
+    start: (input: Input, options: Options) => Promise<RunningRequest>,
+  ): Promise<RequestResult[]> {
+    const optionsAt = optionsOfEntries(options, inputs.length);
+    const { signal, onProgress } = Array.isArray(options) ? {} : options;
+    return runBatch(inputs, (input, entrySignal, i) => start(input, optionsAt(i, entrySignal)), {
+      maxInFlight: this.maxInFlight,
+      signal,
+      onProgress,
+    });
   }
 
   /** Refuses new work when closing; work that began before is waited for. */

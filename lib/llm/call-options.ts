@@ -40,7 +40,7 @@ const isSignal = (value: unknown): boolean =>
   value instanceof EventTarget && typeof (value as Partial<AbortSignal>).aborted === 'boolean';
 
 /** Throws `invalid_option` for options that are misspelled or are none. */
-export function checkCallOptions(options: ChatCallOptions | GenerateOptions): void {
+export function checkCallOptions(options: unknown): asserts options is ChatCallOptions {
   checkOptionNames(options, KNOWN_FIELDS);
   const { signal, onProgress } = options;
   if (signal !== undefined && !isSignal(signal)) {

@@ -362,6 +362,30 @@ describe('sounds in process', () => {
 });
 
 describe('options in process', () => {
+  test('of a batch are one for all or one for each', async () => {
+    const asked = { prompt: ASK_IMAGE, multiModalData: { image: SHAPE } };
+    const own = [
+      { ...GREEDY, maxTokens: 1, requestId: 'first' },
+      { ...GREEDY, maxTokens: 2 },
+    ];
+    const results = await llm.generate([asked, asked], own);
+    assert.deepEqual(
+      results.map(({ usage }) => usage.completionTokens),
+      [1, 2],
+    );
+    assert.equal(results[0]?.requestId, 'first');
+    const chats = await llm.chat(
+      [user({ type: 'text', text: 'Hi' }), user({ type: 'text', text: 'Hi' })],
+      own,
+    );
+    assert.equal(chats[1]?.usage.completionTokens, 2);
+    await assert.rejects(llm.generate([asked], own), hasCode('invalid_option', /lengths of the batch \(1\)/));
+    const misspelled = [GREEDY, { max_tokens: 1 } as object];
+    await assert.rejects(llm.generate([asked, asked], misspelled), hasCode('invalid_option', /maxTokens/));
+    const ended = [GREEDY, { ...GREEDY, signal: AbortSignal.abort() }];
+    await assert.rejects(llm.generate([asked, asked], ended), hasCode('request_cancelled'));
+  });
+
   test('camelCase and snake_case names of a call and of a prompt are the same', async () => {
     const tokens = async (call: object, prompt: Partial<MultiModalPrompt> = {}): Promise<number> =>
       (
