@@ -74,7 +74,10 @@ describe('chat in process', () => {
       { role: 'user', content: [{ type: 'text', text: 'a' }, { type: 'smell' }] },
     ];
     await assert.rejects(llm.chat(bad), { code: 'unknown_part_type', param: 'messages[0].content[1].type' });
-    await assert.rejects(llm.chat([HELLO, bad], GREEDY), { code: 'unknown_part_type' });
+    await assert.rejects(llm.chat([HELLO, bad], GREEDY), {
+      code: 'unknown_part_type',
+      message: /^Entry 1 of the batch: /,
+    });
   });
 });
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SensoriumError } from '../../../lib/errors.js';
 import { parseChatCompletion } from '../../../lib/request/chat-completion.js';
 import { parseCompletion } from '../../../lib/request/completion.js';
 import { parseTokenize } from '../../../lib/request/tokenize.js';
@@ -204,19 +203,12 @@ test('hostile numbers are refused by their field', () => {
     [{ stop: 'x'.repeat(1025) }, 'stop'],
     [{ stop_token_ids: [2 ** 31] }, 'stop_token_ids[0]'],
     [{ stop_token_ids: [-1] }, 'stop_token_ids[0]'],
-    [{ logit_bias: { 7: 1e9 } }, 'logit_bias.7'],
+    [{ logit_bias: { 7: 1e9 } }, 'logit_bias[7]'],
     [{ logit_bias: { x: 1 } }, 'logit_bias'],
     [{ seed: 2 ** 70 }, 'seed'],
   ];
   for (const [fields, param] of lists) {
-    assert.throws(
-      () => asCompletion(fields),
-      (error: SensoriumError) => {
-        assert.equal(error.status, 400);
-        assert.ok(error.param?.startsWith(param.replace(/[.[].*/, '')), `${error.param} ${param}`);
-        return true;
-      },
-    );
+    assert.throws(() => asCompletion(fields), { status: 400, param }, param);
   }
 });
 
