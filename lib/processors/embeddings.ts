@@ -70,18 +70,26 @@ function readRows(
   return { rows, numRows };
 }
 
-/** The patch grid `name` of an item, (3,) or (1, 3). */
-function readGrid(name: string, tensors: EmbeddingTensors, mergeSize: number): Grid {
+/**
+ * The `count` integers of the extra `name`, (count,) or (1, count). Throws `missing_field`, `invalid_embedding`.
+ */
+export function readIntegers(name: string, tensors: EmbeddingTensors, count: number): number[] {
   const tensor = tensors[name];
   if (tensor === undefined) {
     throw new SensoriumError('missing_field', `${name} is missing: this model needs it beside embeddings.`);
   }
   if (!tensor.isInteger) throw invalidEmbedding(name, 'must hold integers');
   const shape = tensor.shape.length <= 2 ? squeezedShape(tensor, 1) : undefined;
-  if (shape?.[0] !== 3 || tensor.data.length !== 3) {
-    throw invalidEmbedding(name, `has shape [${tensor.shape.join(', ')}]; expected [3] or [1, 3]`);
+  if (shape?.[0] !== count || tensor.data.length !== count) {
+    const expected = `[${count}] or [1, ${count}]`;
+    throw invalidEmbedding(name, `has shape [${tensor.shape.join(', ')}]; expected ${expected}`);
   }
-  const grid = [...tensor.data] as Grid;
+  return [...tensor.data];
+}
+
+/** The patch grid `name` of an item, (3,) or (1, 3). */
+function readGrid(name: string, tensors: EmbeddingTensors, mergeSize: number): Grid {
+  const grid = readIntegers(name, tensors, 3) as Grid;
   const [, height, width] = grid;
   const areCounts = grid.every((size) => Number.isInteger(size) && size >= 1 && size <= MAX_COUNT);
   if (!areCounts || height % mergeSize !== 0 || width % mergeSize !== 0) {
@@ -150,6 +158,16 @@ export async function processVisionEmbeddings(
   return modality === 'video' ? { ...item, secondsPerGrid } : item;
 }
 
+/** An item of rows that need nothing beside them. Throws `invalid_embedding`. */
+export async function processRows(
+  addon: NativeAddon,
+  modality: Modality,
+  tensors: EmbeddingTensors,
+  { width }: { width: number },
+): Promise<ProcessedItem> {
+  return await toItem(addon, modality, readRows(modality, tensors, width), [0, 0, 0], 0);
+}
+
 /**
  * An item of a sound's rows. `audio_feature_lengths` (frames of mel) may stand beside them; then `numTokensOf` must give
  * as many rows. Throws `invalid_embedding`.
@@ -157,16 +175,14 @@ export async function processVisionEmbeddings(
 export async function processAudioEmbeddings(
   addon: NativeAddon,
   tensors: EmbeddingTensors,
-  { width }: { width: number },
+  rules: { width: number },
   numTokensOf: (numFrames: number) => number,
 ): Promise<ProcessedItem> {
-  const found = readRows('audio', tensors, width);
   const numFrames = readScalar('audio_feature_lengths', tensors);
-  if (numFrames !== undefined) {
-    const isCount = Number.isInteger(numFrames) && numFrames >= found.numRows && numFrames <= MAX_COUNT;
-    if (!isCount || numTokensOf(numFrames) !== found.numRows) {
-      throw invalidEmbedding('audio_feature_lengths', `does not stand for the ${found.numRows} rows`);
-    }
-  }
-  return await toItem(addon, 'audio', found, [0, 0, 0], 0);
+  const item = await processRows(addon, 'audio', tensors, rules);
+  if (numFrames === undefined) return item;
+  // No tower makes more rows than it hears frames.
+  const isCount = Number.isInteger(numFrames) && numFrames >= item.numTokens && numFrames <= MAX_COUNT;
+  if (isCount && numTokensOf(numFrames) === item.numTokens) return item;
+  throw invalidEmbedding('audio_feature_lengths', `does not stand for the ${item.numTokens} rows`);
 }
