@@ -75,6 +75,21 @@ function decodeExtra(extra: JsonObject): JsonObject {
   return { ...rest, tool_calls: calls.map(decodeToolCall) };
 }
 
+/** A message with the path of its content in the request. */
+interface PlacedMessage {
+  message: ChatMessage;
+  param: string;
+}
+
+/** Messages of texts as one, a blank line between them. */
+function joinMessages(messages: readonly ChatMessage[]): ChatMessage {
+  const texts = messages.map(({ content }) =>
+    content.map((part) => (part.type === 'text' ? part.text : '')).join('\n'),
+  );
+  const isPlainText = messages.every((message) => message.isPlainText);
+  return { role: 'system', content: [{ type: 'text', text: texts.join('\n\n') }], isPlainText, extra: {} };
+}
+
 export interface ContextParts {
   template: TemplateInfo;
   neutraliser: Neutraliser;
@@ -100,21 +115,30 @@ export class ContextBuilder {
       ...effortVariables(options.reasoningEffort),
       ...(neutraliser.value(kwargs) as JsonObject),
       ...tokenVariables,
-      messages: messages.map((message, i) => this.message(message, `messages[${i}].content`)),
+      messages: this.withoutDevelopers(messages).map(({ message, param }) => this.message(message, param)),
       tools: options.tools === undefined ? null : neutraliser.value(options.tools),
       ...(options.documents !== undefined && { documents: neutraliser.value(options.documents) }),
       add_generation_prompt: addGenerationPrompt,
     };
   }
 
-  private message(message: ChatMessage, param: string): JsonObject {
-    const extra = this.parts.neutraliser.value(decodeExtra(message.extra)) as JsonObject;
-    return { ...extra, role: this.role(message.role), content: this.content(message, param) };
+  /** For templates that know no developers: they speak as the system, and all of the system speaks first. */
+  private withoutDevelopers(messages: readonly ChatMessage[]): PlacedMessage[] {
+    const placed = messages.map((message, i) => ({ message, param: `messages[${i}].content` }));
+    const hasDeveloper = messages.some(({ role }) => role === 'developer');
+    if (!hasDeveloper || this.parts.template.source.includes('developer')) return placed;
+    const spoken = placed.map(({ message, param }) =>
+      message.role === 'developer' ? { message: { ...message, role: 'system' }, param } : { message, param },
+    );
+    const ofSystem = spoken.filter(({ message }) => message.role === 'system').map(({ message }) => message);
+    if (!ofSystem.every(({ content }) => content.every((part) => part.type === 'text'))) return spoken;
+    const others = spoken.filter(({ message }) => message.role !== 'system');
+    return [{ message: joinMessages(ofSystem), param: 'messages' }, ...others];
   }
 
-  private role(role: string): string {
-    const isDeveloperKnown = this.parts.template.source.includes('developer');
-    return role === 'developer' && !isDeveloperKnown ? 'system' : role;
+  private message(message: ChatMessage, param: string): JsonObject {
+    const extra = this.parts.neutraliser.value(decodeExtra(message.extra)) as JsonObject;
+    return { ...extra, role: message.role, content: this.content(message, param) };
   }
 
   private content({ content, isPlainText }: ChatMessage, param: string): unknown {

@@ -214,6 +214,18 @@ describe('what else templates read', () => {
       assert.equal(media.length + countPlaceholders(chat, tokenIds), 0);
     }));
 
+  test('developers speak as the system, first and with one voice, where the template knows none', async () => {
+    const messages = [
+      { role: 'system', content: 'a' },
+      { role: 'user', content: 'q' },
+      { role: 'developer', content: [{ type: 'text', text: 'b' }] },
+    ];
+    const template = '{% for m in messages %}[{{ m.role }}: {{ m.content }}]{% endfor %}';
+    assert.equal(await textOf(template, messages), '[system: a\n\nb][user: q]');
+    assert.equal(await textOf(`${template}{# developer #}`, messages), '[system: a][user: q][developer: b]');
+    assert.equal(await textOf(template, messages.slice(0, 2)), '[system: a][user: q]');
+  });
+
   test('documents, an effort, reasoning and names', async () => {
     const messages = [
       { role: 'user', content: 'q', name: 'Ann' },
