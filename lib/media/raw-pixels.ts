@@ -2,7 +2,7 @@ import { invalidMedia, nextTurn, throwIfAborted, tooLarge } from './failure.js';
 import type { ImageSettings } from './media-settings.js';
 import type { DecodedImage, MediaPolicy, RawPixels } from './types.js';
 
-const PIXELS_PER_TURN = 128 * 1024;
+const PIXELS_PER_TURN = 64 * 1024;
 
 /** Holds pixels that a caller gave to the limits of encoded pictures. Throws `invalid_image`, `media_too_large`. */
 export function checkPixels({ data, width, height, channels }: RawPixels, policy: MediaPolicy): void {
@@ -64,29 +64,32 @@ export async function toRgbImage(
 
 function copyColors(layout: PixelLayout, rgb: Uint8Array, start: number, end: number): void {
   const { data, pixelStride, colorStride } = layout;
-  for (let pixel = start; pixel < end; pixel++) {
-    const from = pixel * pixelStride;
-    for (let c = 0; c < 3; c++) rgb[pixel * 3 + c] = data[from + c * colorStride] as number;
+  for (let from = start * pixelStride, to = start * 3; to < end * 3; from += pixelStride, to += 3) {
+    rgb[to] = data[from] as number;
+    rgb[to + 1] = data[from + colorStride] as number;
+    rgb[to + 2] = data[from + 2 * colorStride] as number;
   }
+}
+
+/** `level` over `ground`: the sum of both by their shares, divided by 255 and rounded to the nearest, in integers. */
+function over(level: number, ground: number, alpha: number): number {
+  const sum = level * alpha + ground * (255 - alpha) + 128;
+  return (sum + (sum >> 8)) >> 8;
 }
 
 function compose(
   layout: PixelLayout,
   alphaOffset: number,
-  background: readonly [number, number, number],
+  [red, green, blue]: readonly [number, number, number],
   rgb: Uint8Array,
   start: number,
   end: number,
 ): void {
   const { data, pixelStride, colorStride } = layout;
-  for (let pixel = start; pixel < end; pixel++) {
-    const from = pixel * pixelStride;
+  for (let from = start * pixelStride, to = start * 3; to < end * 3; from += pixelStride, to += 3) {
     const alpha = data[from + alphaOffset] as number;
-    for (let c = 0; c < 3; c++) {
-      const level = data[from + c * colorStride] as number;
-      // A sum of products divided by 255, rounded to the nearest, in integers.
-      const sum = level * alpha + (background[c] as number) * (255 - alpha) + 128;
-      rgb[pixel * 3 + c] = (sum + (sum >> 8)) >> 8;
-    }
+    rgb[to] = over(data[from] as number, red, alpha);
+    rgb[to + 1] = over(data[from + colorStride] as number, green, alpha);
+    rgb[to + 2] = over(data[from + 2 * colorStride] as number, blue, alpha);
   }
 }

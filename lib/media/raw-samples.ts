@@ -3,7 +3,7 @@ import { checkSoundShape, SoundError } from './mono-sink.js';
 import { soundFailure } from './sound-failure.js';
 import type { DecodedAudio, MediaPolicy, RawSamples, SampleArray } from './types.js';
 
-const SAMPLES_PER_TURN = 256 * 1024;
+const SAMPLES_PER_TURN = 128 * 1024;
 
 /** What a sample is divided by to lie in [-1, 1]. */
 function fullScale(data: SampleArray): number {
@@ -47,43 +47,48 @@ async function mixToMono(
   if (numSamples > maxSamples) throw new SoundError('too_long');
   const isReady = sound.data instanceof Float32Array && sound.numChannels === 1;
   const mono = isReady ? (sound.data as Float32Array) : new Float32Array(numSamples);
-  const at = sampleReader(sound, numSamples);
+  const mix = mixerOf(sound, numSamples);
   const perTurn = Math.ceil(SAMPLES_PER_TURN / sound.numChannels);
   for (let start = 0; start < numSamples; start += perTurn) {
     if (start > 0) await nextTurn();
     throwIfAborted(signal);
     const end = Math.min(numSamples, start + perTurn);
-    if (!isReady) mixRange(at, sound.numChannels, mono, start, end);
+    if (!isReady) mix(mono, start, end);
     for (let i = start; i < end; i++) if (!Number.isFinite(mono[i])) throw new SoundError('not_finite');
   }
   return mono;
 }
 
-type SampleReader = (channel: number, index: number) => number;
+/** Writes the means of [start, end) to `mono`. */
+type Mixer = (mono: Float32Array, start: number, end: number) => void;
 
-function mixRange(
-  at: SampleReader,
-  numChannels: number,
-  mono: Float32Array,
-  start: number,
-  end: number,
-): void {
-  for (let i = start; i < end; i++) {
-    let sum = 0;
-    for (let channel = 0; channel < numChannels; channel++) sum += at(channel, i);
-    mono[i] = sum / numChannels;
+function mixerOf({ data, numChannels, layout }: RawSamples, numSamples: number): Mixer {
+  if (layout === 'channels' || layout === 'frames') {
+    return rowMixer(data as readonly SampleArray[], numChannels, layout === 'channels');
   }
+  const [channelStride, timeStride] = layout === 'planar' ? [numSamples, 1] : [1, numChannels];
+  return flatMixer(data as SampleArray, numChannels, channelStride, timeStride);
 }
 
-function sampleReader({ data, numChannels, layout }: RawSamples, numSamples: number): SampleReader {
-  if (layout === 'channels' || layout === 'frames') {
-    const rows = data as readonly SampleArray[];
-    const scale = fullScale(rows[0] ?? []);
-    const isPlanar = layout === 'channels';
-    return (channel, i) => ((isPlanar ? rows[channel]?.[i] : rows[i]?.[channel]) ?? NaN) / scale;
-  }
-  const flat = data as SampleArray;
-  const scale = fullScale(flat);
-  const [channelStride, timeStride] = layout === 'planar' ? [numSamples, 1] : [1, numChannels];
-  return (channel, i) => (flat[channel * channelStride + i * timeStride] as number) / scale;
+function flatMixer(data: SampleArray, numChannels: number, channelStride: number, timeStride: number): Mixer {
+  const divisor = numChannels * fullScale(data);
+  return (mono, start, end) => {
+    for (let i = start; i < end; i++) {
+      let sum = 0;
+      for (let c = 0; c < numChannels; c++) sum += data[c * channelStride + i * timeStride] as number;
+      mono[i] = sum / divisor;
+    }
+  };
+}
+
+/** `rows`: one for each channel, or one for each point in time. What a row lacks becomes no number. */
+function rowMixer(rows: readonly SampleArray[], numChannels: number, isPlanar: boolean): Mixer {
+  const divisor = numChannels * fullScale(rows[0] ?? []);
+  return (mono, start, end) => {
+    for (let i = start; i < end; i++) {
+      let sum = 0;
+      for (let c = 0; c < numChannels; c++) sum += (isPlanar ? rows[c]?.[i] : rows[i]?.[c]) ?? NaN;
+      mono[i] = sum / divisor;
+    }
+  };
 }
