@@ -103,6 +103,7 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
     defaults,
     itemLimits: toItemLimits(options.limitMmPerPrompt),
     numWorkers: options.numMediaWorkers,
+    release: (bytes) => addon.release(bytes),
     // Without any cache a name of a client's names nothing.
     areUuidsIgnored: mediaCache.maxBytes === 0 && options.enablePrefixCaching === false,
   });

@@ -18,7 +18,6 @@ import { Limiter } from './limiter.js';
 import { readMediaSettings, type MediaSettings } from './media-settings.js';
 import { toRgbImage } from './raw-pixels.js';
 import { fetchTimeoutMs } from './policy.js';
-import { release } from './release.js';
 import { hashSource, SourceLoader, type LoadedSource } from './source-loader.js';
 import type {
   DecodedMedia,
@@ -51,6 +50,8 @@ export interface MediaResolverOptions {
   numWorkers?: number | undefined;
   /** Nothing is kept by uuid, so content alone names media. Default false. */
   areUuidsIgnored?: boolean | undefined;
+  /** Frees pixels that were decoded here, at once; without it the garbage collector does, later. */
+  release?: ((bytes: Uint8Array) => void) | undefined;
   /** Replaces the system's name lookup. */
   resolveHost?: ResolveHost | undefined;
 }
@@ -258,7 +259,7 @@ export class MediaResolver {
       throwIfAborted(signal);
       const item = await this.options.processor.process(decoded, settings.processorKwargs);
       // Pixels that were decoded here are nobody else's.
-      if (loaded.kind === 'bytes' && decoded.kind === 'image') release(decoded.data);
+      if (loaded.kind === 'bytes' && decoded.kind === 'image') this.options.release?.(decoded.data);
       return item;
     } finally {
       for (const lease of leases) lease.release();

@@ -199,6 +199,11 @@ export interface NativeAddon {
    * (Linux; elsewhere nothing changes). For the rest of the process; resolves when all threads have.
    */
   lowerWorkerPriority(): Promise<void>;
+  /**
+   * Frees the memory of an array that nobody may use any more; it is empty from then on. Arrays that share their memory stay.
+   * What waits for the garbage collector makes it run many times a second.
+   */
+  release(bytes: Uint8Array): void;
   /** Loads on a thread of its own. `onEvents` is called once a step; `onProgress` while weights are read. */
   createEngine(
     options: NativeEngineOptions,

@@ -212,6 +212,14 @@ class EmbeddingsWorker : public PromiseWorker {
   std::shared_ptr<const ProcessedMedia> media_;
 };
 
+/// Detaches the whole buffer behind a typed array, which frees it; one that is shared with other arrays stays.
+void release_entry(const Napi::CallbackInfo& info) {
+  if (!info[0].IsTypedArray()) return;
+  const auto array = info[0].As<Napi::TypedArray>();
+  Napi::ArrayBuffer buffer = array.ArrayBuffer();
+  if (array.ByteLength() == buffer.ByteLength() && !buffer.IsDetached()) buffer.Detach();
+}
+
 Napi::Value smart_resize_entry(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto side = [&](size_t i, const char* name) {
@@ -278,6 +286,7 @@ Napi::Value resample_entry(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void add_media_functions(Napi::Env env, Napi::Object exports) {
+  exports.Set("release", Napi::Function::New<release_entry>(env, "release"));
   exports.Set("smartResize", Napi::Function::New<smart_resize_entry>(env, "smartResize"));
   exports.Set("patchifyImage", Napi::Function::New<patchify_image_entry>(env, "patchifyImage"));
   exports.Set("patchifyVideo", Napi::Function::New<patchify_video_entry>(env, "patchifyVideo"));

@@ -1,9 +1,7 @@
 #include "binding/worker_priority.h"
 
 #ifdef __linux__
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <sched.h>
 #endif
 
 #include <algorithm>
@@ -18,8 +16,6 @@
 namespace sensorium::binding {
 namespace {
 
-/// The share of a thread at 0 is 68 times this one's, so that a step of the engine is rarely held up by a worker.
-constexpr int kNiceness = 19;
 constexpr std::chrono::seconds kLongestWait{1};
 
 /// As libuv reads it.
@@ -48,7 +44,9 @@ class Gathering {
 
 void lower_this_thread() {
 #ifdef __linux__
-  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness);
+  // Any thread of another class takes the core from one of this class as soon as it wakes. Threads it starts inherit it.
+  const sched_param parameters{};
+  sched_setscheduler(0, SCHED_IDLE, &parameters);
 #endif
 }
 

@@ -94,6 +94,7 @@ export class FakeAddon implements NativeAddon {
   supportedArchitectures = notUsed;
   returnFreedMemory = notUsed;
   lowerWorkerPriority = notUsed;
+  release = notUsed;
   smartResize = notUsed;
   patchifyImage = notUsed;
   patchifyVideo = notUsed;
