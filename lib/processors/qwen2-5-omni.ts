@@ -40,7 +40,6 @@ export function createQwen25OmniProcessor(
   const videoRules = readVisionRules(files.videoProcessor, 'video_preprocessor_config.json');
   const numMelBins = readNumMelBins(files, thinker);
   const tokens = readTokens(files, thinker);
-  const width = readHiddenSize(thinker);
   const rule = readInterleavingRule(thinker, videoRules.mergeSize);
 
   const processAudio = async (audio: DecodedAudio): Promise<ProcessedItem> => {
@@ -68,6 +67,7 @@ export function createQwen25OmniProcessor(
       return media.kind === 'video' ? processClip(media, options) : processAudio(media);
     },
     processEmbeddings(modality, tensors) {
+      const width = readHiddenSize(thinker);
       if (modality === 'audio')
         return processAudioEmbeddings(addon, tensors, { width }, numPooledAudioTokens);
       const { mergeSize } = modality === 'image' ? imageRules : videoRules;

@@ -23,7 +23,6 @@ export function createQwen2VlProcessor(
   const imageRules = readVisionRules(files.imageProcessor, 'preprocessor_config.json');
   const videoRules = readVisionRules(files.videoProcessor, 'video_preprocessor_config.json');
   const placeholders = readPlaceholders(files);
-  const width = readHiddenSize(files.config);
   return {
     family,
     modalities: ['image', 'video'],
@@ -41,6 +40,7 @@ export function createQwen2VlProcessor(
       if (modality === 'audio') {
         throw new SensoriumError('unsupported_modality', 'This model does not take audio input.');
       }
+      const width = readHiddenSize(files.config);
       const { mergeSize } = modality === 'image' ? imageRules : videoRules;
       return processVisionEmbeddings(addon, modality, tensors, { width, mergeSize });
     },
