@@ -93,7 +93,8 @@ function fromHeldSound(value: unknown, param: string): MediaSource | undefined {
   if (isSampleArray(value) || Array.isArray(value)) return readSamples(value, undefined, param);
   if (!isObject(value)) return undefined;
   const rate = value.samplingRate ?? value.sampling_rate ?? value.sampleRate;
-  if ('samples' in value) return readSamples(value.samples, rate, param);
+  // The second spelling is that of Hugging Face's datasets.
+  for (const name of ['samples', 'array']) if (name in value) return readSamples(value[name], rate, param);
   return isShaped(value) ? readSamples(value, rate, param) : undefined;
 }
 

@@ -152,6 +152,12 @@ export interface RawAudioInput {
   samplingRate?: number | undefined;
 }
 
+/** Sound as an entry of a Hugging Face data set has it. */
+export interface DatasetAudioInput {
+  array: SamplesInput;
+  sampling_rate?: number | undefined;
+}
+
 /** What is known of the clip that frames were taken from; either spelling. */
 export interface FramesMetadataInput {
   fps?: number | undefined;
@@ -186,6 +192,7 @@ export type VideoInput =
 export type AudioInput =
   | EncodedInput
   | RawAudioInput
+  | DatasetAudioInput
   | SamplesInput
   | readonly [SamplesInput, number]
   | DecodedAudio

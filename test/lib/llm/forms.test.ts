@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -301,6 +303,7 @@ describe('sounds in process', () => {
       '[Int16Array, rate]': [pcm, rate],
       '[Float64Array, rate]': [Float64Array.from(mono), rate],
       '{ samples, samplingRate }': { samples: mono, samplingRate: rate },
+      '{ array, sampling_rate }': { array: mono, sampling_rate: rate },
       'samples at the native rate': mono,
       'numbers at the native rate': [...mono],
     };
@@ -432,5 +435,37 @@ describe('options in process', () => {
       LLM.load({ rgbaBackgroundColor: [0, 0, -1] }),
       hasCode('invalid_option', /3 integers/),
     );
+  });
+});
+
+describe('where media may come from', () => {
+  test('a program names any path itself; file: URLs in messages need a folder', async () => {
+    const part = { type: 'image_url', image_url: { url: pathToFileURL(SHAPE).href } };
+    const ask = user(part, { type: 'text', text: "What's in this image?" });
+    await assert.rejects(llm.chat(ask, GREEDY), hasCode('local_file_refused'));
+    const allowed = await LLM.load({ allowedLocalMediaPath: SAMPLES });
+    try {
+      assert.equal((await allowed.chat(ask, GREEDY)).outputs[0]?.text, SHAPE_ANSWER);
+    } finally {
+      await allowed.close();
+    }
+  });
+
+  test('hosts are those of the list, and addresses of this network need an option', async () => {
+    const server = createServer((_request, response) => response.end(readFileSync(SHAPE)));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.png`;
+    await assert.rejects(answer(ASK_IMAGE, { image: url }), hasCode('media_address_refused'));
+    const open = await LLM.load({ allowPrivateMediaAddresses: true, allowedMediaDomains: ['127.0.0.1'] });
+    try {
+      const prompt = { prompt: ASK_IMAGE, multiModalData: { image: url } };
+      assert.equal((await open.generate(prompt, GREEDY)).outputs[0]?.text, SHAPE_ANSWER);
+      const elsewhere = { ...prompt, multiModalData: { image: 'http://other.example/a.png' } };
+      await assert.rejects(open.generate(elsewhere, GREEDY), hasCode('media_domain_refused'));
+    } finally {
+      await open.close();
+      server.close();
+      server.closeAllConnections();
+    }
   });
 });
