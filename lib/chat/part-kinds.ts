@@ -48,6 +48,9 @@ const KINDS: ReadonlyMap<string, PartKind> = new Map<string, PartKind>([
   ...PAYLOADS.map((entry) => [entry.key, { kind: 'media', payload: entry }] as const),
 ]);
 
+/** Every `type` that a content part may have. */
+export const PART_TYPES: readonly string[] = [...KINDS.keys()];
+
 export const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
 /** The payload that a part's keys name: the first one with a value, else the first one there. */

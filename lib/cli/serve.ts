@@ -35,7 +35,7 @@ Examples:
   $ sensorium serve ./Qwen2.5-VL-3B-Instruct --api-key "$KEY" --host 0.0.0.0
   $ sensorium serve ./model --limit-mm-per-prompt '{"image":4}' --allowed-media-domains images.example.com
 
-Environment: SENSORIUM_API_KEY adds a key; SENSORIUM_IMAGE_FETCH_TIMEOUT and its like set media limits (see README.md).
+Environment: SENSORIUM_API_KEY adds a key; SENSORIUM_IMAGE_FETCH_TIMEOUT and its like set media limits (see docs/reference.md).
 Every variable may also be spelled VLLM_... Flags of vLLM's that are about other hardware are accepted without effect.`;
 
 export function addServeCommand(program: Command): void {
