@@ -20,6 +20,9 @@ export type {
   MediaOptions,
   MediaPolicy,
   Modality,
+  SampleArray,
+  SharpImage,
+  TensorArray,
 } from './media/types.js';
 export type { NativeModelInfo } from './native/addon.js';
 export type { ChatOptions, SamplingOptions } from './request/types.js';

@@ -2,10 +2,10 @@ import { parseMessages } from './chat/parts.js';
 import { throwIfAborted } from './engine/engine.js';
 import type { OutputDelta, RequestResult, RunningRequest } from './engine/types.js';
 import { SensoriumError, toSensoriumError } from './errors.js';
-import { runBatch, type BatchOptions } from './llm/batch.js';
+import { optionsOfEntries, runBatch } from './llm/batch.js';
 import { checkCallOptions, splitOptions } from './llm/call-options.js';
+import { mergeMediaOptions } from './llm/kwargs-names.js';
 import { loadModel, type LoadedModel } from './llm/load-model.js';
-import { readLocalFiles } from './llm/local-files.js';
 import { isTokenIds, parsePrompt } from './llm/prompt-input.js';
 import { transcribe, transcribeStream, type SpeechParts } from './llm/speech.js';
 import type {
@@ -37,6 +37,8 @@ type Observer = (observation: RequestObservation) => void;
 /** A loaded model. Made by `LLM.load`; give it back with `close`. */
 export class LLM {
   readonly modelId: string;
+  /** Every name that clients may send; the first is `modelId`. */
+  readonly modelIds: readonly string[];
   /** Prompt and answer together, in tokens. */
   readonly maxModelLen: number;
   readonly info: NativeModelInfo;
@@ -58,6 +60,7 @@ export class LLM {
   ) {
     const native = model.engine.info;
     this.modelId = model.modelId;
+    this.modelIds = model.modelIds;
     this.maxModelLen = native.maxModelLen;
     this.info = native.info;
     this.isa = native.isa;
@@ -118,20 +121,21 @@ export class LLM {
     return this.model.tokenizer.decode(tokenIds, options);
   }
 
-  /** Answers a conversation, or each of a list of conversations. */
+  /** Answers a conversation, or each of a list of conversations, with options for all of them or a list with one for each. */
   chat(messages: ChatMessageInput[], options?: ChatCallOptions): Promise<RequestResult>;
-  chat(conversations: ChatMessageInput[][], options?: ChatCallOptions): Promise<RequestResult[]>;
+  chat(
+    conversations: ChatMessageInput[][],
+    options?: ChatCallOptions | ChatCallOptions[],
+  ): Promise<RequestResult[]>;
   async chat(
     messages: ChatMessageInput[] | ChatMessageInput[][],
-    options: ChatCallOptions = {},
+    options: ChatCallOptions | ChatCallOptions[] = {},
   ): Promise<RequestResult | RequestResult[]> {
+    if (isBatchOfChats(messages)) {
+      return this.runAll(messages, options, (chat, own) => this.startChat(chat, own));
+    }
     checkCallOptions(options);
-    if (!isBatchOfChats(messages)) return (await this.startChat(messages, options)).result();
-    return runBatch(
-      messages,
-      (conversation, signal) => this.startChat(conversation, { ...options, requestId: undefined, signal }),
-      this.batchOptions(options),
-    );
+    return (await this.startChat(messages, options)).result();
   }
 
   /** The answer as it comes. Leaving the loop aborts the request. */
@@ -142,20 +146,21 @@ export class LLM {
     yield* await this.startChat(messages, options);
   }
 
-  /** Continues a prompt, or each of a list of prompts. A list of numbers is one prompt of token ids. */
+  /**
+   * Continues a prompt, or each of a list of prompts, with options for all of them or a list with one for each. A list of
+   * numbers is one prompt of token ids.
+   */
   generate(prompt: PromptInput, options?: GenerateOptions): Promise<RequestResult>;
-  generate(prompts: PromptInput[], options?: GenerateOptions): Promise<RequestResult[]>;
+  generate(prompts: PromptInput[], options?: GenerateOptions | GenerateOptions[]): Promise<RequestResult[]>;
   async generate(
     prompt: PromptInput | PromptInput[],
-    options: GenerateOptions = {},
+    options: GenerateOptions | GenerateOptions[] = {},
   ): Promise<RequestResult | RequestResult[]> {
+    if (isBatchOfPrompts(prompt)) {
+      return this.runAll(prompt, options, (input, own) => this.startGenerate(input, own));
+    }
     checkCallOptions(options);
-    if (!isBatchOfPrompts(prompt)) return (await this.startGenerate(prompt, options)).result();
-    return runBatch(
-      prompt,
-      (input, signal) => this.startGenerate(input, { ...options, requestId: undefined, signal }),
-      this.batchOptions(options),
-    );
+    return (await this.startGenerate(prompt, options)).result();
   }
 
   /** The continuation as it comes. Leaving the loop aborts the request. */
@@ -201,7 +206,6 @@ export class LLM {
       const split = splitOptions(options);
       throwIfAborted(options.signal);
       const parsed = parseMessages(messages, { rules: this.mediaRules, isStrict: false });
-      await readLocalFiles(parsed.localFiles, this.model.policy);
       return this.watch(split, this.model.pipeline.submitChat(parsed.messages, split));
     });
   }
@@ -210,15 +214,30 @@ export class LLM {
     return this.begin(async () => {
       const split = splitOptions(options);
       throwIfAborted(options.signal);
-      const { prompt, media, localFiles, mmProcessorKwargs } = parsePrompt(input, this.mediaRules);
-      await readLocalFiles(localFiles, this.model.policy);
-      split.mmProcessorKwargs = mmProcessorKwargs ?? split.mmProcessorKwargs;
-      return this.watch(split, this.model.pipeline.submitPrompt(prompt, media, split));
+      const {
+        prompt,
+        media,
+        mediaOptions,
+        cacheSalt = split.cacheSalt,
+      } = parsePrompt(input, this.mediaRules);
+      const submitted = { ...split, ...mergeMediaOptions(split, mediaOptions), cacheSalt };
+      return this.watch(submitted, this.model.pipeline.submitPrompt(prompt, media, submitted));
     });
   }
 
-  private batchOptions({ signal, onProgress }: GenerateOptions): BatchOptions {
-    return { maxInFlight: this.maxInFlight, signal, onProgress };
+  /** A batch, with options for all of it or for each entry. */
+  private runAll<Input, Options extends GenerateOptions>(
+    inputs: readonly Input[],
+    options: Options | Options[],
+    start: (input: Input, options: Options) => Promise<RunningRequest>,
+  ): Promise<RequestResult[]> {
+    const optionsAt = optionsOfEntries(options, inputs.length);
+    const { signal, onProgress } = Array.isArray(options) ? {} : options;
+    return runBatch(inputs, (input, entrySignal, i) => start(input, optionsAt(i, entrySignal)), {
+      maxInFlight: this.maxInFlight,
+      signal,
+      onProgress,
+    });
   }
 
   /** Refuses new work when closing; work that began before is waited for. */

@@ -1,9 +1,12 @@
-import { SensoriumError } from '../errors.js';
+import { SensoriumError, toSensoriumError } from '../errors.js';
 import type { MediaPart, Modality } from '../media/types.js';
 import type { ChatMessage, ChatOptions, ContentPart, RenderedPrompt } from '../request/types.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import type { ContentFormat } from './content-format.js';
+import type { MediaOrder, Placeholders } from './content-text.js';
 import { Neutraliser } from './neutralise.js';
-import { ContextBuilder, type Placeholders, type TemplateInfo } from './template-context.js';
+import { RequestTemplates } from './request-templates.js';
+import { ContextBuilder, type TemplateInfo } from './template-context.js';
 import { TemplatePool, type TemplatePoolOptions } from './template-pool.js';
 
 export interface ChatRendererParts {
@@ -13,7 +16,19 @@ export interface ChatRendererParts {
   templates?: { default: string; toolUse?: string | undefined } | undefined;
   /** Contents of tokenizer_config.json, for bos_token and its like. */
   tokenizerConfig: Record<string, unknown>;
+  /** What every template expects of contents. Absent: read from each template. */
+  contentFormat?: ContentFormat | undefined;
+  /** Default `interleaved`. */
+  mediaOrder?: MediaOrder | undefined;
+  /** Whether requests may bring templates of their own. Default false. */
+  trustRequestTemplates?: boolean | undefined;
   pool?: Partial<TemplatePoolOptions> | undefined;
+}
+
+/** The template of one rendering, and how it is rendered. */
+interface ChosenTemplate {
+  template: TemplateInfo;
+  render: (variables: Record<string, unknown>) => Promise<string>;
 }
 
 /** Looks at a prompt while it is made, and refuses it by throwing. */
@@ -94,7 +109,8 @@ function mismatch(
   parts: readonly MediaPart[],
   { writer, spelling }: { writer: string; spelling: string | undefined },
 ): SensoriumError {
-  const hint = spelling === undefined ? '' : ` One placeholder is spelled ${spelling}.`;
+  const hint =
+    spelling === undefined ? '' : ` One placeholder is spelled ${spelling.replaceAll('{n}', '1')}.`;
   const message = `${writer} has ${numPlaceholders} ${modality} placeholder(s) for ${parts.length} ${modality} item(s).`;
   const param = parts[numPlaceholders]?.param ?? 'prompt';
   return new SensoriumError('placeholder_mismatch', message + hint, { param });
@@ -108,23 +124,26 @@ export class ChatRenderer {
     private readonly parts: ChatRendererParts,
     private readonly pool: TemplatePool | undefined,
     private readonly templates: readonly TemplateInfo[],
+    private readonly requestTemplates: RequestTemplates | undefined,
   ) {
     this.tokenVariables = readTokenVariables(parts.tokenizerConfig);
   }
 
   /** Compiles the templates in a worker. Rejects with `invalid_template`. */
   static async create(parts: ChatRendererParts): Promise<ChatRenderer> {
-    if (parts.templates === undefined) return new ChatRenderer(parts, undefined, []);
-    const sources = [parts.templates.default, parts.templates.toolUse].filter(
-      (source) => source !== undefined,
-    );
-    const pool = new TemplatePool(sources, parts.pool);
+    const { templates: given, contentFormat } = parts;
+    const sources = [given?.default, given?.toolUse].filter((source) => source !== undefined);
+    const pool = sources.length === 0 ? undefined : new TemplatePool(sources, parts.pool);
     try {
-      const formats = await pool.start();
-      const templates = sources.map((source, i) => ({ source, format: formats[i] ?? 'string' }));
-      return new ChatRenderer(parts, pool, templates);
+      const formats = (await pool?.start()) ?? [];
+      const templates = sources.map((source, i) => ({
+        source,
+        format: contentFormat ?? formats[i] ?? 'string',
+      }));
+      const ofRequests = parts.trustRequestTemplates === true ? await RequestTemplates.create() : undefined;
+      return new ChatRenderer(parts, pool, templates, ofRequests);
     } catch (error) {
-      pool.close();
+      pool?.close();
       throw error;
     }
   }
@@ -135,34 +154,56 @@ export class ChatRenderer {
     options: ChatOptions = {},
     guard?: PromptGuard,
   ): Promise<RenderedPrompt> {
-    const { tokenizer, placeholders } = this.parts;
-    const { pool, index, template } = this.chooseTemplate(options);
+    const { tokenizer, placeholders, mediaOrder = 'interleaved' } = this.parts;
+    const { tokenVariables } = this;
+    const { template, render } = await this.chooseTemplate(options);
     const { neutraliser, conversation, endMark } = this.prepare(template, messages, options);
     const addGenerationPrompt = endMark === undefined && (options.addGenerationPrompt ?? true);
-    const builder = new ContextBuilder(template, neutraliser, placeholders, this.tokenVariables);
-    const rendered = await pool.render(index, builder.build(conversation, options, addGenerationPrompt));
+    const builder = new ContextBuilder({ template, neutraliser, placeholders, mediaOrder, tokenVariables });
+    const rendered = await render(builder.build(conversation, options, addGenerationPrompt));
     const text = endMark === undefined ? rendered : cutAt(rendered, endMark);
     guard?.checkText(text);
-    const restore = (plain: string): string => neutraliser.restore(plain);
-    const tokenIds = await tokenizer.encodeRendered(text, restore, (count) => guard?.checkNumTokens(count));
+    const tokenIds = await tokenizer.encodeRendered(
+      text,
+      (plain) => neutraliser.restore(plain),
+      (count) => guard?.checkNumTokens(count),
+      { addSpecialTokens: options.addSpecialTokens },
+    );
     const media = orderMedia(tokenIds, mediaOf(messages), placeholders, 'The rendered chat template');
     return { tokenIds, media };
   }
 
-  private chooseTemplate(options: ChatOptions): {
-    pool: TemplatePool;
-    index: number;
-    template: TemplateInfo;
-  } {
+  private async chooseTemplate(options: ChatOptions): Promise<ChosenTemplate> {
+    if (options.chatTemplate !== undefined) return this.takeRequestTemplate(options.chatTemplate);
     const hasTools = options.tools !== undefined && options.tools.length > 0;
     const index = hasTools && this.templates.length > 1 ? 1 : 0;
+    const { pool } = this;
     const template = this.templates[index];
-    if (this.pool !== undefined && template !== undefined) return { pool: this.pool, index, template };
-    throw new SensoriumError(
-      'template_missing',
-      'This model has no chat template: use completions, or start it with --chat-template.',
-      { param: 'messages' },
-    );
+    if (pool === undefined || template === undefined) {
+      throw new SensoriumError(
+        'template_missing',
+        'This model has no chat template: use completions, or start it with --chat-template.',
+        { param: 'messages' },
+      );
+    }
+    return { template, render: (variables) => pool.render(index, variables) };
+  }
+
+  private async takeRequestTemplate(source: string): Promise<ChosenTemplate> {
+    const { requestTemplates } = this;
+    if (requestTemplates === undefined) {
+      const message =
+        'A chat template came with the request, and none is taken: start with --trust-request-chat-template.';
+      throw new SensoriumError('invalid_value', message, { param: 'chat_template' });
+    }
+    const blame = (error: unknown): never => {
+      throw toSensoriumError(error).withParam('chat_template');
+    };
+    const { format } = await requestTemplates.inspect(source).catch(blame);
+    return {
+      template: { source, format: this.parts.contentFormat ?? format },
+      render: (variables) => requestTemplates.render(source, variables).catch(blame),
+    };
   }
 
   private prepare(
@@ -171,10 +212,12 @@ export class ChatRenderer {
     options: ChatOptions,
   ): { neutraliser: Neutraliser; conversation: readonly ChatMessage[]; endMark: string | undefined } {
     const texts = messages.map(({ content, extra }) => [
-      content.map((part) => (part.type === 'text' ? part.text : '')),
+      content.map((part) => [part.type === 'text' ? part.text : '', part.extra]),
       extra,
     ]);
-    const inputs = [texts, options.tools ?? [], options.chatTemplateKwargs ?? {}, template.source];
+    const { tools, documents, chatTemplateKwargs: chat_template_kwargs } = options;
+    const chat_template = template.source;
+    const inputs = { messages: texts, tools, documents, chat_template_kwargs, chat_template };
     const neutraliser = new Neutraliser(this.parts.tokenizer.controlSpellings, inputs);
     if (options.continueFinalMessage !== true)
       return { neutraliser, conversation: messages, endMark: undefined };
@@ -188,6 +231,7 @@ export class ChatRenderer {
 
   close(): void {
     this.pool?.close();
+    this.requestTemplates?.close();
   }
 }
 
@@ -199,7 +243,7 @@ function markEnd(messages: readonly ChatMessage[], mark: string): ChatMessage[] 
     const message = 'continue_final_message needs a last message that ends in text.';
     throw new SensoriumError('invalid_value', message, { param: 'continue_final_message' });
   }
-  const content: ContentPart[] = [...last.content.slice(0, -1), { type: 'text', text: part.text + mark }];
+  const content: ContentPart[] = [...last.content.slice(0, -1), { ...part, text: part.text + mark }];
   return [...messages.slice(0, -1), { ...last, content }];
 }
 

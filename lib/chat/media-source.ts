@@ -1,35 +1,50 @@
 import { fileURLToPath } from 'node:url';
 import { SensoriumError } from '../errors.js';
 import type { DecodedMedia, MediaSource, Modality } from '../media/types.js';
+import { isFramesTuple, readFrames } from './frames-source.js';
+import {
+  isPixelArray,
+  isSampleArray,
+  isShaped,
+  isSharpImage,
+  isSoundTuple,
+  readPixelArrays,
+  readPixels,
+  readSamples,
+} from './raw-media.js';
 
-/** What a payload names: something to decode, or a path that the program itself gave. */
-export type PayloadSource = MediaSource | { kind: 'path'; path: string };
+/** What a payload names. */
+export type PayloadSource = MediaSource;
 
 export interface PayloadContext {
   modality: Modality;
   /** Path of the payload in the request. */
   param: string;
-  /** Wire payloads: strings only. */
+  /** Wire payloads: strings, and objects that hold strings. */
   isStrict: boolean;
   /** Whether a string without a scheme is a path (`image`), or a URL whatever it looks like (`image_url`). */
   mayBePath: boolean;
+  /** Beside the payload: what is known of the clip that a list of frames was taken from. */
+  metadata?: unknown;
 }
 
 type JsonObject = Record<string, unknown>;
 
-/** Frames of one video given one by one. */
-const MAX_FRAMES = 4096;
-
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
 
-function invalid(context: PayloadContext, expected: string): SensoriumError {
-  return new SensoriumError('invalid_type', `${context.param} must be ${expected}.`, {
-    param: context.param,
-  });
+/** What each modality's payload may be in process, for error messages. */
+const EXPECTED: Record<Modality, string> = {
+  image: 'a URL, a path, bytes, pixels with their size, or a sharp object',
+  video: 'a URL, a path, bytes, or frames',
+  audio: 'a URL, a path, bytes, samples, or [samples, samplingRate]',
+};
+
+function invalid({ param }: PayloadContext, expected: string): SensoriumError {
+  return new SensoriumError('invalid_type', `${param} must be ${expected}.`, { param });
 }
 
-function fromString(value: string, context: PayloadContext): PayloadSource {
+function fromString(value: string, context: PayloadContext): MediaSource {
   if (value === '') {
     throw new SensoriumError('missing_field', `${context.param} is empty.`, { param: context.param });
   }
@@ -38,119 +53,92 @@ function fromString(value: string, context: PayloadContext): PayloadSource {
   return { kind: 'url', url: value };
 }
 
-function fromUrlObject(url: URL): PayloadSource {
+function fromUrlObject(url: URL): MediaSource {
   return url.protocol === 'file:'
     ? { kind: 'path', path: fileURLToPath(url) }
     : { kind: 'url', url: url.href };
 }
 
-/** Pixels of 1, 3 or 4 channels as RGB; alpha is composited on white. */
-function toRgb(data: Uint8Array | Uint8ClampedArray, numPixels: number, channels: number): Uint8Array {
-  if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const rgb = new Uint8Array(numPixels * 3);
-  for (let pixel = 0; pixel < numPixels; pixel++) {
-    const from = pixel * channels;
-    const alpha = channels === 4 ? (data[from + 3] ?? 0) : 255;
-    for (let channel = 0; channel < 3; channel++) {
-      const value = data[from + (channels === 1 ? 0 : channel)] ?? 0;
-      rgb[pixel * 3 + channel] = Math.round((value * alpha + 255 * (255 - alpha)) / 255);
-    }
-  }
-  return rgb;
+/** Pixels, frames and samples of the calling program; undefined where `value` is something else. */
+function fromHeld(value: unknown, context: PayloadContext): MediaSource | undefined {
+  const { modality, param } = context;
+  if (modality === 'video') return fromHeldFrames(value, context);
+  if (modality === 'audio') return fromHeldSound(value, param);
+  if (isSharpImage(value)) return { kind: 'sharp', image: value };
+  if (isPixelArray(value)) return fromPixelArray(value, param);
+  return isObject(value) && 'data' in value ? readPixels(value, param) : undefined;
 }
 
-const isPositiveInteger = (value: unknown): value is number => Number.isInteger(value) && Number(value) > 0;
-
-function fromPixels(value: JsonObject, context: PayloadContext): DecodedMedia {
-  const { data, width, height } = value;
-  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
-    throw invalid(context, 'pixels whose `data` is a Uint8Array');
-  }
-  if (!isPositiveInteger(width) || !isPositiveInteger(height)) {
-    throw invalid(context, 'pixels with a positive integer `width` and `height`');
-  }
-  const channels = value.channels ?? data.length / (width * height);
-  const isSizeRight = data.length === width * height * Number(channels);
-  if (!isSizeRight || (channels !== 1 && channels !== 3 && channels !== 4)) {
-    const message = `${context.param}: ${data.length} bytes are not ${height} x ${width} pixels of 1, 3 or 4 channels.`;
-    throw new SensoriumError('invalid_image', message, { param: context.param });
-  }
-  return { kind: 'image', data: toRgb(data, width * height, channels), width, height };
+function fromPixelArray(value: { data: Uint8Array; shape: number[] }, param: string): MediaSource {
+  const pictures = readPixelArrays(value, param);
+  if (pictures.length === 1) return pictures[0] as MediaSource;
+  throw new SensoriumError(
+    'invalid_image',
+    `${param} holds ${pictures.length} pictures where one is expected.`,
+    {
+      param,
+    },
+  );
 }
 
-function fromSamples(value: JsonObject, context: PayloadContext): DecodedMedia {
-  const { samples, samplingRate } = value;
-  if (!(samples instanceof Float32Array)) throw invalid(context, 'sound whose `samples` is a Float32Array');
-  if (!isPositiveInteger(samplingRate))
-    throw invalid(context, 'sound with a positive integer `samplingRate`');
-  return { kind: 'audio', samples, samplingRate };
+function fromHeldFrames(value: unknown, context: PayloadContext): MediaSource | undefined {
+  if (isFramesTuple(value)) return fromFrames(value[0], { ...context, metadata: value[1] });
+  if (Array.isArray(value) || isPixelArray(value)) return fromFrames(value, context);
+  const isDecoded = isObject(value) && value.kind === 'video' && Array.isArray(value.frames);
+  return isDecoded ? { kind: 'decoded', media: value as unknown as DecodedMedia } : undefined;
 }
 
-function fromFrames(value: JsonObject, context: PayloadContext): MediaSource {
-  const frames = value.frames;
-  const param = `${context.param}.frames`;
-  if (!Array.isArray(frames) || frames.length === 0) {
-    throw new SensoriumError('invalid_value', `${param} must be a list of at least one frame.`, { param });
-  }
-  if (frames.length > MAX_FRAMES) {
-    throw new SensoriumError(
-      'invalid_video',
-      `${param} has ${frames.length} frames; ${MAX_FRAMES} are the most.`,
-      { param },
-    );
-  }
-  const { fps } = value;
-  if (fps !== undefined && (typeof fps !== 'number' || !Number.isFinite(fps) || fps <= 0)) {
-    throw new SensoriumError('invalid_value', `${context.param}.fps must be a positive number.`, {
-      param: `${context.param}.fps`,
-    });
-  }
-  const sources = frames.map((frame: unknown, i) => {
-    const source = readPayload(frame, {
-      ...context,
-      modality: 'image',
-      param: `${param}[${i}]`,
-      mayBePath: false,
-    });
-    if (source.kind === 'path' || source.kind === 'frames')
-      throw invalid(context, 'frames as bytes, URLs or pixels');
-    return source;
-  });
-  return { kind: 'frames', frames: sources, fps };
+function fromHeldSound(value: unknown, param: string): MediaSource | undefined {
+  if (isSoundTuple(value)) return readSamples(value[0], value[1], param);
+  if (isSampleArray(value) || Array.isArray(value)) return readSamples(value, undefined, param);
+  if (!isObject(value)) return undefined;
+  const rate = value.samplingRate ?? value.sampling_rate ?? value.sampleRate;
+  // The second spelling is that of Hugging Face's datasets.
+  for (const name of ['samples', 'array']) if (name in value) return readSamples(value[name], rate, param);
+  return isShaped(value) ? readSamples(value, rate, param) : undefined;
 }
 
-const isDecodedVideo = (value: JsonObject): boolean => value.kind === 'video' && Array.isArray(value.frames);
+function fromFrames(
+  frames: unknown,
+  context: PayloadContext,
+  fps?: unknown,
+  param = context.param,
+): MediaSource {
+  const { metadata, isStrict } = context;
+  const frameContext = { modality: 'image' as const, isStrict, mayBePath: !isStrict };
+  return readFrames(frames, { fps, metadata, clipParam: context.param, param }, (frame, frameParam) =>
+    readPayload(frame, { ...frameContext, param: frameParam }),
+  );
+}
 
-function fromObject(value: JsonObject, context: PayloadContext): PayloadSource {
+function fromObject(value: JsonObject, context: PayloadContext): MediaSource {
   if ('frames' in value && context.modality === 'video') {
-    if (!context.isStrict && isDecodedVideo(value)) {
-      return { kind: 'decoded', media: value as unknown as DecodedMedia };
-    }
-    return fromFrames(value, context);
+    const metadata = value.metadata ?? context.metadata;
+    return fromFrames(value.frames, { ...context, metadata }, value.fps, `${context.param}.frames`);
   }
   if ('url' in value) {
     return readPayload(value.url, { ...context, param: `${context.param}.url`, mayBePath: false });
   }
-  if (!context.isStrict && context.modality === 'image' && 'data' in value) {
-    return { kind: 'decoded', media: fromPixels(value, context) };
-  }
-  if (!context.isStrict && context.modality === 'audio' && 'samples' in value) {
-    return { kind: 'decoded', media: fromSamples(value, context) };
-  }
+  if (!context.isStrict && !isPlain(value)) throw invalid(context, EXPECTED[context.modality]);
   throw new SensoriumError('missing_field', `${context.param} needs a 'url'.`, { param: context.param });
 }
 
+const isPlain = (value: JsonObject): boolean =>
+  [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
+
 /** What a media payload names. Throws an error that names `context.param`. */
-export function readPayload(value: unknown, context: PayloadContext): PayloadSource {
+export function readPayload(value: unknown, context: PayloadContext): MediaSource {
   if (typeof value === 'string') return fromString(value, context);
   if (!context.isStrict) {
     if (value instanceof URL) return fromUrlObject(value);
     if (value instanceof Uint8Array) return { kind: 'bytes', bytes: value };
     if (value instanceof ArrayBuffer) return { kind: 'bytes', bytes: new Uint8Array(value) };
+    const held = fromHeld(value, context);
+    if (held !== undefined) return held;
   }
   if (isObject(value)) return fromObject(value, context);
   throw invalid(
     context,
-    context.isStrict ? "a string or an object with a 'url'" : 'a URL, a path, bytes or decoded media',
+    context.isStrict ? "a string or an object with a 'url'" : EXPECTED[context.modality],
   );
 }

@@ -1,4 +1,4 @@
-import { SensoriumError } from '../errors.js';
+import { SensoriumError, toSensoriumError } from '../errors.js';
 import type { SpellingTrie } from '../tokenizer/spelling-trie.js';
 
 const FIRST_STAND_IN = 0xe000;
@@ -25,6 +25,17 @@ function* stringsOf(value: unknown, depth = 0): Generator<string> {
   }
 }
 
+/** As `stringsOf`; an error names the field. */
+function* stringsOfFields(fields: Readonly<Record<string, unknown>>): Generator<string> {
+  for (const [param, value] of Object.entries(fields)) {
+    try {
+      yield* stringsOf(value);
+    } catch (error) {
+      throw toSensoriumError(error).withParam(param);
+    }
+  }
+}
+
 /** Values without strings in them, as JSON has them. */
 function plainValue(value: unknown): unknown {
   if (value === null || value === undefined || typeof value === 'boolean' || typeof value === 'number')
@@ -46,13 +57,13 @@ export class Neutraliser {
   private readonly characterOf = new Map<string, string>();
   private readonly taken: ReadonlySet<string>;
 
-  /** `inputs`: every value that is rendered, and the template's own source. */
+  /** `inputs`: every value that is rendered, and the template's own source, by the request field they come from. */
   constructor(
     private readonly spellings: SpellingTrie,
-    inputs: readonly unknown[],
+    inputs: Readonly<Record<string, unknown>>,
   ) {
     const taken = new Set<string>();
-    for (const text of stringsOf(inputs)) {
+    for (const text of stringsOfFields(inputs)) {
       if (!PRIVATE_USE.test(text)) continue;
       for (const character of text) if (PRIVATE_USE.test(character)) taken.add(character);
     }

@@ -1,9 +1,15 @@
 import { SensoriumError } from '../errors.js';
 import type { MediaRules } from '../llm/types.js';
-import type { MediaPart, Modality } from '../media/types.js';
+import type { MediaPart, MediaSource, Modality } from '../media/types.js';
 import type { ChatMessage, ContentPart } from '../request/types.js';
-import { readPayload, type PayloadSource } from './media-source.js';
+import { readEmbeddings } from './embedding-source.js';
+import { checkId } from './identifiers.js';
+import { MediaCounter } from './media-counter.js';
+import { readPayload } from './media-source.js';
 import { checkMessageFields } from './message-fields.js';
+import { extraKeysOf, isGiven, kindOfPart, type JsonObject, type Payload } from './part-kinds.js';
+
+export { MediaCounter } from './media-counter.js';
 
 export interface ParseMessagesOptions {
   rules: MediaRules;
@@ -15,55 +21,29 @@ export interface ParseMessagesOptions {
 
 export interface ParsedMessages {
   messages: ChatMessage[];
-  /** Parts whose payload is a path named by the program itself (never in strict mode): to be read before use. */
-  localFiles: LocalFile[];
 }
-
-export interface LocalFile {
-  part: MediaPart;
-  path: string;
-}
-
-type JsonObject = Record<string, unknown>;
 
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool', 'function'];
 const MAX_MESSAGES = 4096;
-const MAX_PARTS = 4096;
-const MAX_UUID_LENGTH = 512;
+/** Content parts of a conversation, texts included. */
+const MAX_PARTS = 16_384;
 
-/** Keys that hold a part's payload, in the order in which they decide a part without a type. */
-const PAYLOAD_KEYS: readonly (readonly [key: string, modality: Modality])[] = [
-  ['image_url', 'image'],
-  ['image', 'image'],
-  ['audio_url', 'audio'],
-  ['input_audio', 'audio'],
-  ['audio', 'audio'],
-  ['video_url', 'video'],
-  ['video', 'video'],
-];
-/** Part types and the payload key each reads. */
-const MEDIA_TYPES = new Map([
-  ...PAYLOAD_KEYS.map(([key]) => [key, key] as const),
-  ['input_image', 'image_url'] as const,
-]);
-/** Text-like part types and the key of their text. */
-const TEXT_TYPES = new Map([
-  ['text', 'text'],
-  ['input_text', 'text'],
-  ['output_text', 'text'],
-  ['thinking', 'thinking'],
-  ['refusal', 'refusal'],
-]);
 const PART_OPTION_KEYS = [
   'min_pixels',
   'max_pixels',
+  'total_pixels',
   'resized_height',
   'resized_width',
   'fps',
   'nframes',
+  'num_frames',
   'min_frames',
   'max_frames',
+  'video_start',
+  'video_end',
 ];
+/** Keys of a payload that describe media and hold none. */
+const DESCRIPTIONS: ReadonlySet<string> = new Set([...PART_OPTION_KEYS, 'detail', 'format', 'metadata']);
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -71,35 +51,10 @@ const isObject = (value: unknown): value is JsonObject =>
 const wrongType = (param: string, expected: string): SensoriumError =>
   new SensoriumError('invalid_type', `${param} must be ${expected}.`, { param });
 
-/** Counts media against the limits over a whole conversation. */
-export class MediaCounter {
-  private readonly counts: Record<Modality, number> = { image: 0, video: 0, audio: 0 };
-
-  constructor(private readonly rules: MediaRules) {}
-
-  add(modality: Modality, param: string): void {
-    if (!this.rules.modalities.includes(modality)) {
-      const known =
-        this.rules.modalities.length === 0 ? 'text only' : `text, ${this.rules.modalities.join(', ')}`;
-      throw new SensoriumError('unsupported_modality', `This model takes no ${modality} input (${known}).`, {
-        param,
-      });
-    }
-    const limit = this.rules.limits[modality];
-    if (++this.counts[modality] > limit) {
-      throw new SensoriumError(
-        'too_many_media',
-        `At most ${limit} ${modality}(s) may be provided in one prompt.`,
-        { param },
-      );
-    }
-  }
-}
-
 /** Walks messages once. */
 class MessageParser {
-  readonly localFiles: LocalFile[] = [];
   private readonly counter: MediaCounter;
+  private numParts = 0;
 
   constructor(private readonly options: ParseMessagesOptions) {
     this.counter = new MediaCounter(options.rules);
@@ -121,20 +76,20 @@ class MessageParser {
       });
     }
     checkMessageFields(extra, param);
-    const isPlainText = !Array.isArray(content);
-    return { role, content: this.content(content, `${param}.content`), isPlainText, extra };
+    const parts = this.content(content, `${param}.content`);
+    // Templates print what a tool answered as it is.
+    const isText = role === 'tool' && parts.every((part) => part.type === 'text');
+    return { role, content: parts, isPlainText: !Array.isArray(content) || isText, extra };
   }
 
   private content(value: unknown, param: string): ContentPart[] {
-    if (value === null || value === undefined) return [];
+    if (!isGiven(value)) return [];
     if (typeof value === 'string') return [{ type: 'text', text: value }];
     if (!Array.isArray(value)) throw wrongType(param, 'a string or a list of parts');
-    if (value.length > MAX_PARTS) {
-      throw new SensoriumError(
-        'invalid_value',
-        `${param} has ${value.length} parts; ${MAX_PARTS} are the most.`,
-        { param },
-      );
+    this.numParts += value.length;
+    if (this.numParts > MAX_PARTS) {
+      const message = `A conversation may have at most ${MAX_PARTS} content parts.`;
+      throw new SensoriumError('invalid_value', message, { param });
     }
     return value.flatMap((part: unknown, i) => this.part(part, `${param}[${i}]`));
   }
@@ -142,76 +97,75 @@ class MessageParser {
   private part(value: unknown, param: string): ContentPart[] {
     if (typeof value === 'string') return [{ type: 'text', text: value }];
     if (!isObject(value)) throw wrongType(param, 'a string or an object');
-    const { type } = value;
-    if (type !== undefined && typeof type !== 'string') throw wrongType(`${param}.type`, 'a string');
-    const textKey = type === undefined ? ('text' in value ? 'text' : undefined) : TEXT_TYPES.get(type);
-    const payloadKey =
-      type === undefined ? PAYLOAD_KEYS.find(([key]) => key in value)?.[0] : MEDIA_TYPES.get(type);
-    if (payloadKey !== undefined)
-      return [{ type: 'media', media: this.media(value, payloadKey, type, param) }];
-    if (textKey !== undefined) return this.text(value[textKey], `${param}.${textKey}`);
-    if (type === undefined) {
-      throw new SensoriumError('missing_field', `${param}.type is missing.`, { param: `${param}.type` });
+    const kind = kindOfPart(value, param);
+    // Payloads of a program are no JSON, and templates take nothing else.
+    const extra = this.options.isStrict ? extraKeysOf(value) : undefined;
+    if (kind.kind === 'media') {
+      return [{ type: 'media', media: this.media(value, kind.payload, param), ...(extra && { extra }) }];
     }
-    const known = [...TEXT_TYPES.keys(), ...MEDIA_TYPES.keys()].join(', ');
-    const message = `${param}.type is '${type.slice(0, 40)}', which is no content part; known ones are ${known}.`;
-    throw new SensoriumError('unknown_part_type', message, { param: `${param}.type` });
+    const text = readText(value[kind.key], `${param}.${kind.key}`);
+    return text === undefined ? [] : [{ type: 'text', text, ...(extra && { extra }) }];
   }
 
-  private text(value: unknown, param: string): ContentPart[] {
-    if (value === null) return [];
-    if (value === undefined) throw new SensoriumError('missing_field', `${param} is missing.`, { param });
-    if (typeof value !== 'string') throw wrongType(param, 'a string');
-    return [{ type: 'text', text: value }];
-  }
-
-  private media(part: JsonObject, key: string, type: string | undefined, partParam: string): MediaPart {
-    const modality = PAYLOAD_KEYS.find(([payloadKey]) => payloadKey === key)?.[1] ?? 'image';
+  private media(part: JsonObject, payload: Payload, partParam: string): MediaPart {
+    const { key, modality, isEmbedding } = payload;
     const param = `${partParam}.${key}`;
-    this.counter.add(modality, partParam);
     const uuid = readUuid(part.uuid, `${partParam}.uuid`);
+    const data = uuid === undefined || hasData(part[key]) ? part[key] : undefined;
+    const isTensor = isEmbedding && (isGiven(data) || this.options.rules.hasEmbeddings);
+    this.counter.add(modality, partParam, isTensor ? 'embeddings' : 'raw');
     const media: MediaPart = { modality, uuid, param, options: readPartOptions(part, part[key]) };
-    const source = this.source(part[key], key, type, { modality, param, hasUuid: uuid !== undefined });
-    if (source?.kind === 'path') this.localFiles.push({ part: media, path: source.path });
-    else media.source = source;
+    if (uuid !== undefined && !isGiven(data)) return media;
+    media.source = this.source(part, payload, param);
     return media;
   }
 
-  private source(
-    payload: unknown,
-    key: string,
-    type: string | undefined,
-    context: { modality: Modality; param: string; hasUuid: boolean },
-  ): PayloadSource | undefined {
-    const { param, hasUuid } = context;
-    const isEmpty = payload === undefined || payload === null || (isObject(payload) && isBare(payload));
-    if (isEmpty && hasUuid) return undefined;
-    if (isEmpty)
+  private source(part: JsonObject, { key, modality, isEmbedding }: Payload, param: string): MediaSource {
+    const payload = part[key];
+    const isMissing = !isGiven(payload) || payload === '';
+    if (isMissing || (!isEmbedding && isObject(payload) && isBare(payload))) {
       throw new SensoriumError('missing_field', `${param} is missing and the part has no uuid.`, { param });
-    const payloadContext = { ...context, isStrict: this.options.isStrict, mayBePath: !key.endsWith('_url') };
+    }
+    const { isStrict } = this.options;
+    if (isEmbedding) return readEmbeddings(payload, { modality, param, isStrict });
+    const { metadata } = part;
+    const payloadContext = { modality, param, isStrict, mayBePath: !key.endsWith('_url'), metadata };
     if (key === 'input_audio' && isObject(payload) && 'data' in payload) {
       return readInputAudio(payload, { ...payloadContext, mayBePath: false });
     }
-    const isBareStringAllowed =
-      !this.options.isStrict ||
-      type === undefined ||
-      type === 'input_image' ||
-      hasUuid ||
-      !key.endsWith('_url');
-    if (typeof payload === 'string' && !isBareStringAllowed) throw wrongType(param, "an object with a 'url'");
+    if (typeof payload === 'string' && !this.mayBeBareString(part, key)) {
+      throw wrongType(param, "an object with a 'url'");
+    }
     return readPayload(payload, payloadContext);
+  }
+
+  /** Wire parts wrap URLs in an object, as OpenAI's do, unless another form is told by the part. */
+  private mayBeBareString(part: JsonObject, key: string): boolean {
+    if (!this.options.isStrict || !key.endsWith('_url')) return true;
+    return !isGiven(part.type) || part.type === 'input_image' || isGiven(part.uuid);
   }
 }
 
+const isPlainObject = (value: unknown): value is JsonObject =>
+  isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
+
 /** An object that carries nothing but null values. */
 const isBare = (value: JsonObject): boolean =>
-  Object.getPrototypeOf(value) === Object.prototype &&
-  Object.values(value).every((entry) => entry === null || entry === undefined);
+  isPlainObject(value) && Object.values(value).every((entry) => !isGiven(entry));
+
+/** Whether a payload holds media: not null, not empty, not a mere description. */
+function hasData(payload: unknown): boolean {
+  if (!isGiven(payload) || payload === '') return false;
+  if (!isPlainObject(payload)) return true;
+  return Object.entries(payload).some(
+    ([key, value]) => !DESCRIPTIONS.has(key) && isGiven(value) && value !== '',
+  );
+}
 
 function readInputAudio(
   payload: JsonObject,
   context: { modality: Modality; param: string; isStrict: boolean; mayBePath: boolean },
-): PayloadSource {
+): MediaSource {
   const { data, format } = payload;
   const param = `${context.param}.data`;
   if (typeof data !== 'string') return readPayload(data, { ...context, param });
@@ -225,16 +179,18 @@ function readInputAudio(
   return { kind: 'url', url: `data:audio/${subtype};base64,${data}` };
 }
 
+/** The text of a part; undefined for null, which is no part. */
+function readText(value: unknown, param: string): string | undefined {
+  if (value === null) return undefined;
+  if (value === undefined) throw new SensoriumError('missing_field', `${param} is missing.`, { param });
+  if (typeof value !== 'string') throw wrongType(param, 'a string');
+  return value;
+}
+
 function readUuid(value: unknown, param: string): string | undefined {
-  if (value === undefined || value === null) return undefined;
+  if (!isGiven(value)) return undefined;
   if (typeof value !== 'string' && typeof value !== 'number') throw wrongType(param, 'a string');
-  const uuid = String(value);
-  if (uuid === '' || uuid.length > MAX_UUID_LENGTH) {
-    throw new SensoriumError('invalid_value', `${param} must have 1 to ${MAX_UUID_LENGTH} characters.`, {
-      param,
-    });
-  }
-  return uuid;
+  return checkId(String(value), param);
 }
 
 /** Processor options beside a part's payload or inside it. */
@@ -263,5 +219,5 @@ export function parseMessages(messages: unknown, options: ParseMessagesOptions):
   }
   const parser = new MessageParser(options);
   const parsed = messages.map((message: unknown, i) => parser.message(message, `${param}[${i}]`));
-  return { messages: parsed, localFiles: parser.localFiles };
+  return { messages: parsed };
 }

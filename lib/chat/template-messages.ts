@@ -1,19 +1,23 @@
 import type { ContentFormat } from './content-format.js';
 
-/** What the template worker is started with. */
-export interface TemplateWorkerData {
+/** What a template host is started with. */
+export interface TemplateHostData {
+  /** Templates that are compiled at the start and named by their index. */
   sources: string[];
   maxOutputLength: number;
 }
 
-export interface RenderTask {
-  templateIndex: number;
-  variables: Record<string, unknown>;
-}
+/** A template: the index of one that the host was started with, or its text. */
+export type TemplateName = number | string;
 
-/** What the worker sends: its readiness with the templates' formats, then one answer per task. */
-export type TemplateWorkerMessage =
+export type TemplateTask =
+  | { kind: 'render'; template: TemplateName; variables: Record<string, unknown> }
+  /** Compiles a template's text; the answer is its content format. */
+  | { kind: 'inspect'; source: string };
+
+/** What a host sends: its readiness with the templates' formats, then one answer per task. */
+export type TemplateHostMessage =
   | { kind: 'ready'; formats: ContentFormat[] }
   | { kind: 'invalid'; message: string }
-  | { kind: 'rendered'; text: string }
+  | { kind: 'answered'; answer: string }
   | { kind: 'failed'; message: string };

@@ -1,9 +1,16 @@
-import { Worker } from 'node:worker_threads';
 import { SensoriumError } from '../errors.js';
 import type { ContentFormat } from './content-format.js';
-import type { RenderTask, TemplateWorkerData, TemplateWorkerMessage } from './template-messages.js';
+import { startProcess, startThread, type TemplateHost } from './template-host.js';
+import type {
+  TemplateHostData,
+  TemplateHostMessage,
+  TemplateName,
+  TemplateTask,
+} from './template-messages.js';
 
 export interface TemplatePoolOptions {
+  /** Where templates run: a thread, or a process that holds what a hostile template does to its memory. */
+  host: 'thread' | 'process';
   /** Time one rendering may take. */
   timeoutMs: number;
   /** Time a worker may take to start and compile. */
@@ -14,51 +21,48 @@ export interface TemplatePoolOptions {
   maxWorkers: number;
   /** Renderings that may wait. */
   maxQueued: number;
+  /** Starts a new worker as soon as the last one was killed, not with the next rendering. */
+  isKeptWarm: boolean;
 }
 
 const DEFAULTS: TemplatePoolOptions = {
+  host: 'thread',
   timeoutMs: 1000,
   startTimeoutMs: 10_000,
   maxHeapMb: 128,
   maxOutputLength: 16 * 1024 * 1024,
   maxWorkers: 2,
   maxQueued: 1024,
+  isKeptWarm: false,
 };
 
 interface Job {
-  task: RenderTask;
-  resolve: (text: string) => void;
+  task: TemplateTask;
+  resolve: (answer: string) => void;
   reject: (error: SensoriumError) => void;
 }
 
-/** One worker thread: starting, idle, or busy with one job. */
-class TemplateThread {
+/** One host: starting, idle, or busy with one job. */
+class TemplateWorker {
   formats: ContentFormat[] = [];
-  private readonly worker: Worker;
+  private readonly host: TemplateHost;
   private job: Job | undefined;
   private timer: NodeJS.Timeout | undefined;
   private isReady = false;
-  private startError: SensoriumError | undefined;
+  private isDead = false;
 
   constructor(
     sources: string[],
     private readonly options: TemplatePoolOptions,
-    private readonly onFree: (thread: TemplateThread) => void,
-    private readonly onDead: (thread: TemplateThread, error: SensoriumError) => void,
+    private readonly onFree: (worker: TemplateWorker) => void,
+    private readonly onDead: (worker: TemplateWorker, error: SensoriumError) => void,
   ) {
-    const workerData: TemplateWorkerData = { sources, maxOutputLength: options.maxOutputLength };
-    this.worker = new Worker(new URL('./template-worker.js', import.meta.url), {
-      workerData,
-      env: {},
-      resourceLimits: {
-        maxOldGenerationSizeMb: options.maxHeapMb,
-        maxYoungGenerationSizeMb: 16,
-        stackSizeMb: 4,
-      },
+    const data: TemplateHostData = { sources, maxOutputLength: options.maxOutputLength };
+    const start = options.host === 'thread' ? startThread : startProcess;
+    this.host = start(data, options, {
+      onMessage: (message) => this.take(message),
+      onEnd: (reason) => this.die(invalidTemplate(reason)),
     });
-    this.worker.on('message', (message: TemplateWorkerMessage) => this.take(message));
-    this.worker.on('error', (error: Error) => this.die(describeCrash(error)));
-    this.worker.on('exit', () => this.die(invalidTemplate('its worker ended unexpectedly')));
     this.watch(options.startTimeoutMs);
   }
 
@@ -68,9 +72,9 @@ class TemplateThread {
 
   run(job: Job): void {
     this.job = job;
-    this.worker.ref();
+    this.host.holdProcess(true);
     this.watch(this.options.timeoutMs);
-    this.worker.postMessage(job.task);
+    this.host.send(job.task);
   }
 
   private watch(timeoutMs: number): void {
@@ -80,7 +84,9 @@ class TemplateThread {
     }, timeoutMs);
   }
 
-  private take(message: TemplateWorkerMessage): void {
+  private take(message: TemplateHostMessage): void {
+    // What a killed host had already sent comes too late.
+    if (this.isDead) return;
     clearTimeout(this.timer);
     if (message.kind === 'invalid') return this.die(invalidTemplate(message.message));
     if (message.kind === 'ready') {
@@ -89,23 +95,23 @@ class TemplateThread {
     } else {
       const { job } = this;
       this.job = undefined;
-      if (message.kind === 'rendered') job?.resolve(message.text);
+      if (message.kind === 'answered') job?.resolve(message.answer);
       else job?.reject(invalidTemplate(message.message));
     }
     // An idle worker keeps no process alive.
-    this.worker.unref();
+    this.host.holdProcess(false);
     this.onFree(this);
   }
 
-  /** Ends the thread; a running job gets the error. */
+  /** Ends the host; a running job gets the error. */
   die(error: SensoriumError): void {
     clearTimeout(this.timer);
-    if (this.startError !== undefined) return;
-    this.startError = error;
+    if (this.isDead) return;
+    this.isDead = true;
     this.isReady = false;
     this.job?.reject(error);
     this.job = undefined;
-    void this.worker.terminate();
+    this.host.kill();
     this.onDead(this, error);
   }
 }
@@ -113,18 +119,14 @@ class TemplateThread {
 const invalidTemplate = (reason: string): SensoriumError =>
   new SensoriumError('invalid_template', `The chat template failed: ${reason}.`);
 
-function describeCrash(error: Error): SensoriumError {
-  const isOutOfMemory = 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-  return invalidTemplate(isOutOfMemory ? 'it used too much memory' : error.message);
-}
-
-/** Renders templates in worker threads that can be killed: a bad template costs its request, not the process. */
+/** Renders templates in hosts that can be killed: a bad template costs its request, not the process. */
 export class TemplatePool {
   private readonly options: TemplatePoolOptions;
-  private readonly threads = new Set<TemplateThread>();
+  private readonly workers = new Set<TemplateWorker>();
   private readonly queue: Job[] = [];
   private isClosed = false;
 
+  /** `sources`: templates that every worker compiles at its start. */
   constructor(
     private readonly sources: string[],
     options: Partial<TemplatePoolOptions> = {},
@@ -136,19 +138,29 @@ export class TemplatePool {
   start(): Promise<ContentFormat[]> {
     return new Promise((resolve, reject) => {
       this.spawn(
-        (thread) => resolve(thread.formats),
+        (worker) => resolve(worker.formats),
         (error) => reject(error),
       );
     });
   }
 
-  render(templateIndex: number, variables: Record<string, unknown>): Promise<string> {
+  /** Rejects with `invalid_template`, `template_timeout`, `queue_full`. */
+  render(template: TemplateName, variables: Record<string, unknown>): Promise<string> {
+    return this.enqueue({ kind: 'render', template, variables });
+  }
+
+  /** Compiles a template's text and tells what it expects of contents. Rejects as `render`. */
+  async inspect(source: string): Promise<ContentFormat> {
+    return (await this.enqueue({ kind: 'inspect', source })) === 'openai' ? 'openai' : 'string';
+  }
+
+  private enqueue(task: TemplateTask): Promise<string> {
     return new Promise((resolve, reject) => {
       if (this.isClosed) return reject(new SensoriumError('shutting_down', 'The model was closed.'));
       if (this.queue.length >= this.options.maxQueued) {
         return reject(new SensoriumError('queue_full', 'Too many chats wait for their template.'));
       }
-      this.queue.push({ task: { templateIndex, variables }, resolve, reject });
+      this.queue.push({ task, resolve, reject });
       this.dispatch();
     });
   }
@@ -157,37 +169,39 @@ export class TemplatePool {
     this.isClosed = true;
     const error = new SensoriumError('shutting_down', 'The model was closed.');
     for (const job of this.queue.splice(0)) job.reject(error);
-    for (const thread of this.threads) thread.die(error);
+    for (const worker of this.workers) worker.die(error);
   }
 
   private spawn(
-    onReady?: (thread: TemplateThread) => void,
+    onReady?: (worker: TemplateWorker) => void,
     onFailed?: (error: SensoriumError) => void,
   ): void {
     let isStarting = true;
-    const onFree = (thread: TemplateThread): void => {
-      if (isStarting) onReady?.(thread);
+    const onFree = (worker: TemplateWorker): void => {
+      if (isStarting) onReady?.(worker);
       isStarting = false;
       this.dispatch();
     };
-    const onDead = (thread: TemplateThread, error: SensoriumError): void => {
-      this.threads.delete(thread);
+    const onDead = (worker: TemplateWorker, error: SensoriumError): void => {
+      this.workers.delete(worker);
       if (isStarting) onFailed?.(error);
       // A worker that cannot start will not start for the next job either.
-      if (isStarting && this.threads.size === 0) for (const job of this.queue.splice(0)) job.reject(error);
+      if (isStarting && this.workers.size === 0) for (const job of this.queue.splice(0)) job.reject(error);
+      const isWanted = !isStarting && this.options.isKeptWarm && this.workers.size === 0;
       isStarting = false;
       this.dispatch();
+      if (isWanted && !this.isClosed && this.workers.size === 0) this.spawn();
     };
-    this.threads.add(new TemplateThread(this.sources, this.options, onFree, onDead));
+    this.workers.add(new TemplateWorker(this.sources, this.options, onFree, onDead));
   }
 
   private dispatch(): void {
-    for (const thread of this.threads) {
-      if (!thread.isIdle) continue;
+    for (const worker of this.workers) {
+      if (!worker.isIdle) continue;
       const job = this.queue.shift();
       if (job === undefined) return;
-      thread.run(job);
+      worker.run(job);
     }
-    if (this.queue.length > 0 && !this.isClosed && this.threads.size < this.options.maxWorkers) this.spawn();
+    if (this.queue.length > 0 && !this.isClosed && this.workers.size < this.options.maxWorkers) this.spawn();
   }
 }

@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { SensoriumError } from '../errors.js';
 import { scrub } from '../server/log.js';
+import { normaliseArguments } from './arguments.js';
 import { createProgram } from './program.js';
 
 /** 2 for what the caller wrote wrongly, 1 for what failed. */
@@ -21,7 +22,7 @@ function explain(error: unknown): string {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 try {
-  await createProgram().parseAsync();
+  await createProgram().parseAsync(normaliseArguments(process.argv.slice(2)), { from: 'user' });
 } catch (error) {
   // Commander has already written its own message.
   if (!(error instanceof CommanderError)) process.stderr.write(`sensorium: ${scrub(explain(error))}\n`);

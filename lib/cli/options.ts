@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import type { LLMOptions } from '../llm/types.js';
-import type { MediaPolicy, Modality } from '../media/types.js';
+import type { Modality } from '../media/types.js';
 import type { SamplingOptions } from '../request/types.js';
 import * as values from './values.js';
 
@@ -14,13 +14,19 @@ export interface EngineFlags {
   kvCacheGb?: number;
   mmProcessorCacheGb?: number;
   enablePrefixCaching: boolean;
+  runner?: 'auto' | 'generate' | 'pooling';
+  trustRemoteCode?: boolean;
   chatTemplate?: string;
+  chatTemplateContentFormat?: 'auto' | 'string' | 'openai';
 }
 
 export interface MediaFlags {
-  limitMmPerPrompt?: Partial<Record<Modality, number>>;
+  limitMmPerPrompt?: NonNullable<LLMOptions['limitMmPerPrompt']>;
   mediaIoKwargs?: Partial<Record<Modality, Record<string, unknown>>>;
   mmProcessorKwargs?: Record<string, unknown>;
+  enableMmEmbeds?: boolean;
+  interleaveMmStrings?: boolean;
+  numMediaWorkers?: number;
   allowedMediaDomains?: string[];
   allowedLocalMediaPath?: string;
   allowPrivateMediaAddresses?: boolean;
@@ -75,7 +81,21 @@ export function addEngineOptions(command: Command): Command {
     )
     .option('--enable-prefix-caching', 'reuse what prompts have in common', true)
     .option('--no-enable-prefix-caching', 'compute every prompt from its start')
-    .option('--chat-template <file>', "Jinja template used instead of the checkpoint's");
+    .addOption(
+      option('--runner <name>', 'what the model is run for; auto and generate answer prompts').choices([
+        'auto',
+        'generate',
+        'pooling',
+      ]),
+    )
+    .option('--trust-remote-code', 'accepted; code of a checkpoint never runs')
+    .option('--chat-template <file>', "Jinja template used instead of the checkpoint's")
+    .addOption(
+      option(
+        '--chat-template-content-format <format>',
+        'what the template expects of contents; auto reads it from the template',
+      ).choices(['auto', 'string', 'openai']),
+    );
 }
 
 /** What media may be, and where they may come from. */
@@ -84,7 +104,7 @@ export function addMediaOptions(command: Command): Command {
   return command
     .option(
       '--limit-mm-per-prompt <json>',
-      'parts of each kind, e.g. {"image":4,"video":1}',
+      'parts of each kind, e.g. {"image":4,"video":1}, or --limit-mm-per-prompt.image 4',
       values.modalityLimits,
     )
     .option(
@@ -95,11 +115,19 @@ export function addMediaOptions(command: Command): Command {
     .option(
       '--mm-processor-kwargs <json>',
       'preprocessing defaults, e.g. {"max_pixels":602112}',
-      values.jsonObject,
+      values.mergedJsonObject,
+    )
+    .option('--enable-mm-embeds', 'takes ready-made embeddings, e.g. image_embeds parts')
+    .option('--interleave-mm-strings', 'text templates: media stay where they are among the texts (default)')
+    .option('--no-interleave-mm-strings', 'text templates: all media come before the text')
+    .option(
+      '--num-media-workers <n>',
+      'media decoded and preprocessed at the same time; default: the cores, at least 2',
+      values.wholeNumber(1, 1024),
     )
     .option(
-      '--allowed-media-domains <host>',
-      'only these hosts are fetched from (repeatable, or separated by commas)',
+      '--allowed-media-domains <host...>',
+      'only these hosts are fetched from: names, or *.name for subdomains; private addresses stay closed',
       values.appendList,
     )
     .option(
@@ -128,14 +156,6 @@ function withoutAbsent<T extends object>(object: T): T {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
 }
 
-export function toMediaPolicy(flags: MediaFlags): Partial<MediaPolicy> {
-  return withoutAbsent({
-    allowedMediaDomains: flags.allowedMediaDomains,
-    allowedLocalMediaPath: flags.allowedLocalMediaPath,
-    allowPrivateMediaAddresses: flags.allowPrivateMediaAddresses,
-  }) as Partial<MediaPolicy>;
-}
-
 export function toLLMOptions(
   model: string | undefined,
   flags: EngineFlags & Partial<MediaFlags>,
@@ -151,11 +171,19 @@ export function toLLMOptions(
     kvCacheGb: flags.kvCacheGb,
     mmProcessorCacheGb: flags.mmProcessorCacheGb,
     enablePrefixCaching: flags.enablePrefixCaching,
+    runner: flags.runner,
+    trustRemoteCode: flags.trustRemoteCode,
     chatTemplate: flags.chatTemplate,
+    chatTemplateContentFormat: flags.chatTemplateContentFormat,
     limitMmPerPrompt: flags.limitMmPerPrompt,
     mediaIoKwargs: flags.mediaIoKwargs,
     mmProcessorKwargs: flags.mmProcessorKwargs,
-    mediaPolicy: toMediaPolicy(flags),
+    enableMmEmbeds: flags.enableMmEmbeds,
+    interleaveMmStrings: flags.interleaveMmStrings,
+    numMediaWorkers: flags.numMediaWorkers,
+    allowedMediaDomains: flags.allowedMediaDomains,
+    allowedLocalMediaPath: flags.allowedLocalMediaPath,
+    allowPrivateMediaAddresses: flags.allowPrivateMediaAddresses,
   });
 }
 

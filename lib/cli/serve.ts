@@ -1,7 +1,9 @@
+import { existsSync, statSync } from 'node:fs';
 import { Option, type Command } from 'commander';
-import { returnFreedMemory } from '../llm/memory.js';
+import { giveWayToAnswers, returnFreedMemory } from '../llm/process-wide.js';
 import { createLogger } from '../server/log.js';
 import { serve } from '../server/serve.js';
+import { addIgnoredOptions, ignoredFlagsOf } from './ignored-flags.js';
 import { loadModel } from './load.js';
 import {
   addEngineOptions,
@@ -17,7 +19,8 @@ interface ServeFlags extends EngineFlags, MediaFlags {
   port: number;
   uds?: string;
   apiKey?: string[];
-  servedModelName?: string;
+  servedModelName?: string[];
+  trustRequestChatTemplate?: boolean;
   maxBodyMb: number;
   maxNumQueued?: number;
   shutdownGrace: number;
@@ -32,8 +35,8 @@ Examples:
   $ sensorium serve ./Qwen2.5-VL-3B-Instruct --api-key "$KEY" --host 0.0.0.0
   $ sensorium serve ./model --limit-mm-per-prompt '{"image":4}' --allowed-media-domains images.example.com
 
-Environment: SENSORIUM_API_KEY adds a key; SENSORIUM_IMAGE_FETCH_TIMEOUT and its like set media limits (see README.md).
-Every variable may also be spelled VLLM_...`;
+Environment: SENSORIUM_API_KEY adds a key; SENSORIUM_IMAGE_FETCH_TIMEOUT and its like set media limits (see docs/reference.md).
+Every variable may also be spelled VLLM_... Flags of vLLM's that are about other hardware are accepted without effect.`;
 
 export function addServeCommand(program: Command): void {
   const command = program
@@ -45,8 +48,13 @@ export function addServeCommand(program: Command): void {
     .option('--port <n>', 'port; 0 takes a free one', values.wholeNumber(0, 65535), 8000)
     .option('--host <address>', 'address; 0.0.0.0 opens the server to the network', '127.0.0.1')
     .option('--uds <path>', 'Unix socket instead of host and port')
-    .option('--api-key <key>', 'asked for on every route but /health (repeatable)', values.append)
-    .option('--served-model-name <name>', "model id that clients send; default: the folder's name")
+    .option('--api-key <key...>', 'asked for on every route but /health; each is a tenant', values.append)
+    .option(
+      '--served-model-name <name...>',
+      "model ids that clients may send, the first is told; default: the folder's name",
+      values.append,
+    )
+    .option('--trust-request-chat-template', 'takes a chat_template with each request')
     .option('--max-body-mb <MiB>', 'largest request body', values.numberFrom(0.001, 2048), 64)
     .option('--max-num-queued <n>', 'requests that may wait before new ones get 429', values.wholeNumber(1))
     .option(
@@ -62,6 +70,7 @@ export function addServeCommand(program: Command): void {
     );
   addEngineOptions(command);
   addMediaOptions(command);
+  addIgnoredOptions(command);
   command.addHelpText('after', HELP);
   command.action(runServe);
 }
@@ -71,12 +80,27 @@ function keysFromEnvironment(): string[] {
   return key === '' ? [] : [key];
 }
 
-async function runServe(model: string | undefined, flags: ServeFlags): Promise<void> {
+const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
+
+/** A flag of several values also takes a MODEL that follows it: a folder at the end of such a list is the model. */
+function takeModel(flags: ServeFlags): string | undefined {
+  for (const list of [flags.apiKey, flags.servedModelName, flags.allowedMediaDomains]) {
+    const last = list?.at(-1);
+    if (list !== undefined && list.length > 1 && last !== undefined && isFolder(last)) return list.pop();
+  }
+  return undefined;
+}
+
+async function runServe(model: string | undefined, flags: ServeFlags, command: Command): Promise<void> {
   const logger = createLogger(flags.logLevel);
+  const ignored = ignoredFlagsOf(command);
+  if (ignored.length > 0) logger.warn(`accepted without effect: ${ignored.join(', ')}`);
   returnFreedMemory();
+  await giveWayToAnswers();
   const llm = await loadModel({
-    ...toLLMOptions(model, flags),
+    ...toLLMOptions(model ?? takeModel(flags), flags),
     servedModelName: flags.servedModelName,
+    trustRequestChatTemplate: flags.trustRequestChatTemplate,
     maxQueued: flags.maxNumQueued,
   });
   const running = await serve(llm, {

@@ -1,6 +1,7 @@
 import type { RequestResult, RunningRequest } from '../engine/types.js';
 import { toSensoriumError, SensoriumError } from '../errors.js';
-import type { BatchProgress } from './types.js';
+import { checkCallOptions } from './call-options.js';
+import type { BatchProgress, GenerateOptions } from './types.js';
 
 export interface BatchOptions {
   /** Requests prepared or running at once. */
@@ -8,6 +9,31 @@ export interface BatchOptions {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: BatchProgress) => void) | undefined;
 }
+
+/**
+ * Options of the entry at an index, ended by `signal` too: those of the batch, or its own of a list that has one for each
+ * entry. A request id of the batch would be that of many. Throws `invalid_option`.
+ */
+export function optionsOfEntries<Options extends GenerateOptions>(
+  options: Options | readonly Options[],
+  numEntries: number,
+): (index: number, signal: AbortSignal) => Options {
+  if (!isList(options)) {
+    checkCallOptions(options);
+    return (_index, signal) => ({ ...options, requestId: undefined, signal });
+  }
+  if (options.length !== numEntries) {
+    const message = `The lengths of the batch (${numEntries}) and of its options (${options.length}) must be the same.`;
+    throw new SensoriumError('invalid_option', message, { param: 'options' });
+  }
+  for (const own of options) checkCallOptions(own);
+  return (index, signal) => {
+    const own = options[index] as Options;
+    return { ...own, signal: own.signal === undefined ? signal : AbortSignal.any([own.signal, signal]) };
+  };
+}
+
+const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value);
 
 function atIndex(error: unknown, index: number): SensoriumError {
   const { code, message, param, details } = toSensoriumError(error);
@@ -21,7 +47,7 @@ function atIndex(error: unknown, index: number): SensoriumError {
 /** Results in the order of `inputs`. The first failure aborts the others and is thrown, naming its index. */
 export async function runBatch<Input>(
   inputs: readonly Input[],
-  submit: (input: Input, signal: AbortSignal) => Promise<RunningRequest>,
+  submit: (input: Input, signal: AbortSignal, index: number) => Promise<RunningRequest>,
   options: BatchOptions,
 ): Promise<RequestResult[]> {
   const results: RequestResult[] = [];
@@ -34,7 +60,7 @@ export async function runBatch<Input>(
   const work = async (): Promise<void> => {
     for (let i = next++; i < inputs.length && firstError === undefined; i = next++) {
       try {
-        const running = await submit(inputs[i] as Input, signal);
+        const running = await submit(inputs[i] as Input, signal, i);
         results[i] = await running.result();
         options.onProgress?.({ numDone: ++numDone, numTotal: inputs.length });
       } catch (error) {

@@ -1,6 +1,8 @@
 import { SensoriumError } from '../errors.js';
 import type { MediaOptions } from '../media/types.js';
 import type { ChatOptions, SamplingOptions } from '../request/types.js';
+import { CHAT_OPTIONS, readCallSalt, readChatOptions } from './chat-options.js';
+import { normaliseMediaOptions } from './kwargs-names.js';
 import { checkOptionNames } from './option-names.js';
 import type { ChatCallOptions, GenerateOptions, SubmitOptions } from './types.js';
 
@@ -26,20 +28,19 @@ const SAMPLING_FIELDS = [
 ] as const satisfies readonly (keyof SamplingOptions)[];
 const CALL_FIELDS = ['requestId', 'cacheSalt', 'signal', 'onProgress'];
 const MEDIA_FIELDS = ['mediaIoKwargs', 'mmProcessorKwargs'];
-const CHAT_FIELDS = ['chatTemplateKwargs', 'addGenerationPrompt', 'continueFinalMessage', 'tools'];
 
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...SAMPLING_FIELDS,
   ...CALL_FIELDS,
   ...MEDIA_FIELDS,
-  ...CHAT_FIELDS,
+  ...CHAT_OPTIONS,
 ]);
 
 const isSignal = (value: unknown): boolean =>
   value instanceof EventTarget && typeof (value as Partial<AbortSignal>).aborted === 'boolean';
 
 /** Throws `invalid_option` for options that are misspelled or are none. */
-export function checkCallOptions(options: ChatCallOptions | GenerateOptions): void {
+export function checkCallOptions(options: unknown): asserts options is ChatCallOptions {
   checkOptionNames(options, KNOWN_FIELDS);
   const { signal, onProgress } = options;
   if (signal !== undefined && !isSignal(signal)) {
@@ -59,21 +60,16 @@ export function splitOptions(
   options: ChatCallOptions | GenerateOptions,
 ): SubmitOptions & ChatOptions & MediaOptions {
   checkCallOptions(options);
-  const { requestId, cacheSalt, signal, mediaIoKwargs, mmProcessorKwargs } = options;
-  const { chatTemplateKwargs, addGenerationPrompt, continueFinalMessage, tools } = options as ChatCallOptions;
+  const { requestId, signal } = options;
   const sampling = Object.fromEntries(
     SAMPLING_FIELDS.map((field) => [field, options[field]]),
   ) as SamplingOptions;
   return {
     sampling,
     requestId,
-    cacheSalt,
+    cacheSalt: readCallSalt(options.cacheSalt),
     signal,
-    mediaIoKwargs,
-    mmProcessorKwargs,
-    chatTemplateKwargs,
-    addGenerationPrompt,
-    continueFinalMessage,
-    tools,
+    ...normaliseMediaOptions(options),
+    ...readChatOptions(options),
   };
 }

@@ -1,22 +1,28 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { fallbackTemplate } from '../chat/fallback-templates.js';
 import { ChatRenderer } from '../chat/chat-renderer.js';
+import type { ContentFormat } from '../chat/content-format.js';
 import { Engine } from '../engine/engine.js';
 import { readEosTokenIds, readSamplingDefaults } from '../engine/sampling-defaults.js';
-import { SensoriumError } from '../errors.js';
 import { ProcessedItemCache } from '../media/cache.js';
+import { checkServerMediaOptions } from '../media/media-settings.js';
 import { createMediaPolicy } from '../media/policy.js';
 import { MediaResolver } from '../media/resolver.js';
 import type { MediaPolicy } from '../media/types.js';
-import type { ChatTemplates } from '../model-folder/chat-templates.js';
 import { openModelFolder, type ModelFolder } from '../model-folder/model-folder.js';
 import type { NativeAddon } from '../native/addon.js';
 import { createProcessor } from '../processors/index.js';
 import { Tokenizer } from '../tokenizer/tokenizer.js';
 import { readSpeechTokens } from '../transcription/speech-tokens.js';
 import { Transcriber } from '../transcription/transcriber.js';
-import { checkOptions, mediaCacheBytes, toMediaRules, toNativeOptions } from './native-options.js';
+import { chooseTemplates } from './choose-templates.js';
+import {
+  checkOptions,
+  mediaCacheBytes,
+  toMediaRules,
+  toNativeOptions,
+  toPolicyOverrides,
+} from './native-options.js';
+import { engineMediaOptions } from './kwargs-names.js';
+import { toItemLimits } from './media-limits.js';
 import { embeddedModelPath } from './package-root.js';
 import { RequestPipeline, type PipelineParts } from './pipeline.js';
 import type { LLMOptions, MediaRules } from './types.js';
@@ -33,27 +39,6 @@ export interface LoadedModel extends PipelineParts {
   pipeline: RequestPipeline;
   /** Set where the model only writes down speech. */
   transcriber?: Transcriber | undefined;
-}
-
-/** The template of the options (text or a file's path), else the checkpoint's, else the usual one of its type. */
-async function chooseTemplates(
-  option: string | undefined,
-  folder: ModelFolder,
-): Promise<ChatTemplates | undefined> {
-  if (option === undefined) {
-    const fallback = fallbackTemplate(folder.modelType);
-    return folder.chatTemplates ?? (fallback === undefined ? undefined : { default: fallback });
-  }
-  const isPath = !option.includes('\n') && !option.includes('{') && existsSync(option);
-  if (isPath) return { default: await readFile(option, 'utf8') };
-  if (option.includes('{')) return { default: option };
-  throw new SensoriumError(
-    'invalid_option',
-    `The chat template '${option.slice(0, 200)}' is neither a file nor a template.`,
-    {
-      param: 'chatTemplate',
-    },
-  );
 }
 
 function tokenizerEosId(folder: ModelFolder, tokenizer: Tokenizer): number | undefined {
@@ -87,16 +72,31 @@ function createTranscriber(
   return new Transcriber({ tokenizer, tokens, speech, maxModelLen: engine.info.maxModelLen });
 }
 
+/** Programs written for vLLM ask for it; the answer is always no. */
+function warnOfRemoteCode({ trustRemoteCode }: LLMOptions): void {
+  if (trustRemoteCode !== true) return;
+  const message = 'trustRemoteCode (--trust-remote-code) has no effect: code of a checkpoint never runs.';
+  process.emitWarning(message, { type: 'SensoriumWarning' });
+}
+
+/** The format that the options demand of every template; undefined: each template's own. */
+function toContentFormat({ chatTemplateContentFormat: format }: LLMOptions): ContentFormat | undefined {
+  return format === 'auto' ? undefined : format;
+}
+
 /** Composes a model from its folder. Rejects with a SensoriumError; nothing stays open then. */
 export async function loadModel(options: LLMOptions, addon: NativeAddon): Promise<LoadedModel> {
   checkOptions(options);
+  warnOfRemoteCode(options);
   const folder = await openModelFolder(options.model ?? embeddedModelPath());
   const servedNames = [options.servedModelName ?? []].flat();
   const modelIds =
     servedNames.length > 0 ? servedNames : [options.model === undefined ? 'sensorium-demo' : folder.name];
   const modelId = modelIds[0] as string;
   const processor = await createProcessor(folder.path, addon);
-  const policy = createMediaPolicy(options.mediaPolicy);
+  const policy = createMediaPolicy(toPolicyOverrides(options));
+  const defaults = engineMediaOptions(options);
+  checkServerMediaOptions(defaults, policy);
   const placeholders = [...Object.values(processor.placeholders), ...(processor.addedTokens ?? [])];
   const tokenizer = new Tokenizer(folder.tokenizerJson, folder.tokenizerConfig, placeholders);
   const renderer = await ChatRenderer.create({
@@ -104,15 +104,22 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
     placeholders: processor.placeholders,
     templates: await chooseTemplates(options.chatTemplate, folder),
     tokenizerConfig: folder.tokenizerConfig,
+    contentFormat: toContentFormat(options),
+    mediaOrder: options.interleaveMmStrings === false ? 'first' : 'interleaved',
+    trustRequestTemplates: options.trustRequestChatTemplate,
   });
   const mediaCache = new ProcessedItemCache(mediaCacheBytes(options).processorBytes);
-  const defaults = { mediaIoKwargs: options.mediaIoKwargs, mmProcessorKwargs: options.mmProcessorKwargs };
   const resolver = new MediaResolver({
     policy,
     processor,
     cache: mediaCache,
     modelId: folder.path,
     defaults,
+    itemLimits: toItemLimits(options.limitMmPerPrompt),
+    numWorkers: options.numMediaWorkers,
+    release: (bytes) => addon.release(bytes),
+    // Without any cache a name of a client's names nothing.
+    areUuidsIgnored: mediaCache.maxBytes === 0 && options.enablePrefixCaching === false,
   });
   const eosTokenIds = readEosTokenIds(
     folder.generationConfig,

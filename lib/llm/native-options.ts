@@ -1,8 +1,10 @@
 import { SensoriumError } from '../errors.js';
-import type { Modality } from '../media/types.js';
+import type { MediaPolicy, Modality } from '../media/types.js';
 import type { NativeEngineOptions } from '../native/addon.js';
+import { checkMediaLimits, countOf, toItemLimits } from './media-limits.js';
+import { usableMemoryBytes } from './process-wide.js';
 import { checkOptionTypes } from './option-names.js';
-import type { LLMOptions, MediaLimit, MediaRules } from './types.js';
+import type { LLMOptions, MediaRules } from './types.js';
 
 const GIB = 1024 ** 3;
 const DEFAULT_MAX_NUM_SEQS = 16;
@@ -63,6 +65,21 @@ function checkGb(name: string, value: number | undefined, isZeroAllowed: boolean
   );
 }
 
+/** A cache beyond the memory there is would be refused only while it is filled, or end the process. */
+function checkKvCacheFits(kvCacheGb: number | undefined): void {
+  const usable = usableMemoryBytes();
+  if (kvCacheGb === undefined || kvCacheGb * GIB <= usable) return;
+  throw invalidOption('kvCacheGb', `is ${kvCacheGb} GiB, but this machine has ${(usable / GIB).toFixed(1)} GiB of memory.`);
+}
+
+function checkRunner(runner: LLMOptions['runner']): void {
+  if (runner === 'pooling') {
+    throw invalidOption('runner', 'is pooling, but this model generates text: use auto or generate.');
+  }
+  if (runner === undefined || runner === 'auto' || runner === 'generate') return;
+  throw invalidOption('runner', `must be auto, generate or pooling, not '${String(runner)}'.`);
+}
+
 /** Checks what does not need the model. Throws `invalid_option` naming the option. */
 export function checkOptions(options: LLMOptions): void {
   checkOptionTypes(options, OPTION_TYPES);
@@ -70,18 +87,32 @@ export function checkOptions(options: LLMOptions): void {
   checkInteger('maxModelLen', options.maxModelLen, 2, 2 ** 24);
   checkInteger('maxNumSeqs', options.maxNumSeqs, 1, 4096);
   checkInteger('maxNumBatchedTokens', options.maxNumBatchedTokens, 1, 2 ** 20);
+  checkInteger('numMediaWorkers', options.numMediaWorkers, 1, 1024);
   checkInteger('maxQueued', options.maxQueued, 1, 2 ** 20);
   checkGb('kvCacheGb', options.kvCacheGb, false);
+  checkKvCacheFits(options.kvCacheGb);
   checkGb('mmProcessorCacheGb', options.mmProcessorCacheGb, true);
+  checkRunner(options.runner);
   if (options.dtype !== undefined && !['auto', 'float32', 'bfloat16'].includes(options.dtype)) {
     throw invalidOption('dtype', `must be auto, float32 or bfloat16, not '${String(options.dtype)}'.`);
   }
-  for (const [modality, limit] of Object.entries(options.limitMmPerPrompt ?? {})) {
-    if (!['image', 'video', 'audio'].includes(modality)) {
-      throw invalidOption('limitMmPerPrompt', `knows image, video and audio, not '${modality}'.`);
-    }
-    checkInteger(`limitMmPerPrompt.${modality}`, countOf(limit), 0, 100_000);
+  const formats = ['auto', 'string', 'openai'];
+  if (!formats.includes(options.chatTemplateContentFormat ?? 'auto')) {
+    const message = `must be one of ${formats.join(', ')}, not '${String(options.chatTemplateContentFormat)}'.`;
+    throw invalidOption('chatTemplateContentFormat', message);
   }
+  checkMediaLimits(options.limitMmPerPrompt);
+}
+
+/** The media policy of the options: the named ones are laid over `mediaPolicy`. */
+export function toPolicyOverrides(options: LLMOptions): Partial<MediaPolicy> {
+  const { allowedMediaDomains, allowedLocalMediaPath, allowPrivateMediaAddresses } = options;
+  return {
+    ...options.mediaPolicy,
+    ...(allowedMediaDomains !== undefined && { allowedMediaDomains: [allowedMediaDomains].flat() }),
+    ...(allowedLocalMediaPath !== undefined && { allowedLocalMediaPath }),
+    ...(allowPrivateMediaAddresses !== undefined && { allowPrivateMediaAddresses }),
+  };
 }
 
 /** How the budget for media is shared: half for processed items, half for encoder rows. */
@@ -113,17 +144,14 @@ export function toNativeOptions(
   };
 }
 
-const countOf = (limit: number | MediaLimit | undefined): number | undefined =>
-  typeof limit === 'object' ? limit.count : limit;
-
 export function toMediaRules(options: LLMOptions, modalities: readonly Modality[]): MediaRules {
+  const limits = options.limitMmPerPrompt;
   const limitOf = (modality: Modality): number =>
-    modalities.includes(modality)
-      ? (countOf(options.limitMmPerPrompt?.[modality]) ?? DEFAULT_MEDIA_LIMIT)
-      : 0;
+    modalities.includes(modality) ? (countOf(limits?.[modality]) ?? DEFAULT_MEDIA_LIMIT) : 0;
   return {
     modalities,
     hasEmbeddings: options.enableMmEmbeds ?? false,
     limits: { image: limitOf('image'), video: limitOf('video'), audio: limitOf('audio') },
+    itemLimits: toItemLimits(limits),
   };
 }

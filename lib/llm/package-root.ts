@@ -18,3 +18,8 @@ function findPackageRoot(): string {
 export function embeddedModelPath(): string {
   return join(findPackageRoot(), 'models', 'demo');
 }
+
+/** Folder of the chat templates that come with the package, for `--chat-template NAME`. */
+export function shippedTemplatesPath(): string {
+  return join(findPackageRoot(), 'templates');
+}

@@ -1,5 +1,15 @@
 import type { FinishReason, Timings, Usage } from '../engine/types.js';
-import type { DecodedMedia, MediaOptions, MediaPolicy, Modality } from '../media/types.js';
+import type {
+  DecodedAudio,
+  DecodedImage,
+  DecodedVideo,
+  MediaOptions,
+  MediaPolicy,
+  Modality,
+  SampleArray,
+  SharpImage,
+  TensorArray,
+} from '../media/types.js';
 import type { NativeStats } from '../native/addon.js';
 import type { ChatOptions, SamplingOptions } from '../request/types.js';
 import type { TranscriptionOptions } from '../transcription/types.js';
@@ -71,6 +81,9 @@ export interface MediaLimit {
   length?: number | undefined;
 }
 
+/** The most that one item of a modality may be: what a MediaLimit says beside its count. */
+export type ItemLimit = Omit<MediaLimit, 'count'>;
+
 /** How sampling fields are called in error messages: `maxTokens` in process, `max_tokens` on the wire. */
 export type ParamStyle = 'camel' | 'snake';
 
@@ -107,49 +120,129 @@ export interface GenerateOptions extends SamplingOptions, MediaOptions {
 
 export interface ChatCallOptions extends GenerateOptions, ChatOptions {}
 
-/** Pictures, videos or sounds as an application has them: encoded bytes, a path, a URL, or raw samples. */
-export type MediaInput =
-  | string
-  | URL
-  | Uint8Array
-  | DecodedMedia
-  | RawImageInput
-  | RawAudioInput
-  | FramesInput
-  | { url: string | URL | Uint8Array };
+/** What every modality takes: encoded bytes, a path, or a URL (`file:` as a URL object). */
+export type EncodedInput = string | URL | Uint8Array | ArrayBuffer;
 
 /** Interleaved 8-bit pixels, [height, width, channels]. */
 export interface RawImageInput {
   data: Uint8Array | Uint8ClampedArray;
   width: number;
   height: number;
-  /** Default: from the length of `data`. */
-  channels?: 1 | 3 | 4 | undefined;
+  /** Grey, grey with alpha, RGB, RGBA. Default: from the length of `data`. */
+  channels?: number | undefined;
 }
 
-/** Mono samples in [-1, 1]. */
+/** What sharp's `toBuffer({ resolveWithObject: true })` resolves with for raw output. */
+export interface SharpOutputInput {
+  data: Uint8Array;
+  info: { width: number; height: number; channels: number };
+}
+
+/** 8-bit pixels: [h, w], [h, w, channels] or [channels, h, w]; one dimension more in front for several, or for frames. */
+export interface PixelArrayInput {
+  data: Uint8Array | Uint8ClampedArray;
+  shape: number[];
+}
+
+/** One picture, decoded by the caller. */
+export type DecodedPictureInput =
+  RawImageInput | SharpOutputInput | PixelArrayInput | SharpImage | DecodedImage;
+
+/** Samples in [-1, 1], or 16- or 32-bit PCM; of two dimensions the smaller is the channels, which are mixed to mono. */
+export type SamplesInput =
+  | SampleArray
+  | readonly SampleArray[]
+  | { data: SampleArray; shape: number[]; samplingRate?: number | undefined };
+
+/** Samples and their rate in Hz; without one, the rate that the model works at. */
 export interface RawAudioInput {
-  samples: Float32Array;
-  samplingRate: number;
+  samples: SamplesInput;
+  samplingRate?: number | undefined;
 }
 
-/** Frames of one video, already sampled at `fps`. */
-export interface FramesInput {
-  frames: (string | URL | Uint8Array | RawImageInput)[];
-  fps?: number | undefined;
+/** Sound as an entry of a Hugging Face data set has it. */
+export interface DatasetAudioInput {
+  array: SamplesInput;
+  sampling_rate?: number | undefined;
 }
+
+/** What is known of the clip that frames were taken from; either spelling. */
+export interface FramesMetadataInput {
+  fps?: number | undefined;
+  frames_indices?: number[] | undefined;
+  framesIndices?: number[] | undefined;
+  /** Seconds. */
+  duration?: number | undefined;
+  total_num_frames?: number | undefined;
+  totalNumFrames?: number | undefined;
+  [key: string]: unknown;
+}
+
+/** Pictures of one video, or an 8-bit array of [frames, height, width, channels]. */
+export type FrameListInput = readonly (EncodedInput | DecodedPictureInput)[] | PixelArrayInput;
+
+/** Frames of one video, already sampled. */
+export interface FramesInput {
+  frames: FrameListInput;
+  /** Rate that they were sampled at. */
+  fps?: number | undefined;
+  metadata?: FramesMetadataInput | undefined;
+}
+
+export type ImageInput = EncodedInput | DecodedPictureInput | { url: EncodedInput };
+export type VideoInput =
+  | EncodedInput
+  | FramesInput
+  | FrameListInput
+  | readonly [FrameListInput, FramesMetadataInput]
+  | DecodedVideo
+  | { url: EncodedInput };
+export type AudioInput =
+  | EncodedInput
+  | RawAudioInput
+  | DatasetAudioInput
+  | SamplesInput
+  | readonly [SamplesInput, number]
+  | DecodedAudio
+  | { url: EncodedInput };
+
+/** Pictures, videos or sounds as an application has them. */
+export type MediaInput = ImageInput | VideoInput | AudioInput;
+
+/** Numbers, or lists of them to any depth up to 4, all of one length at each depth. */
+export type NestedNumbers = number | readonly NestedNumbers[];
+
+/**
+ * A tensor: numbers with their shape or nested, or a file of torch.save, npy or safetensors as bytes, base64 or a `data:` URL.
+ */
+export type TensorInput = TensorArray | Uint8Array | ArrayBuffer | string | NestedNumbers;
+
+/**
+ * Encoder rows made elsewhere: a tensor [items, rows, width], or one under `image_embeds` (`video_embeds`,
+ * `audio_embeds`) beside what the family needs with it (`image_grid_thw`, `image_sizes`, ...); a list has an entry an item.
+ */
+export type EmbeddingsInput =
+  TensorArray | Record<string, TensorInput | readonly TensorInput[] | null | undefined>;
 
 /** A content part as OpenAI's clients write it, with in-process payloads allowed. */
 export interface MessagePartInput {
   type?: string | undefined;
   text?: string | undefined;
-  image?: MediaInput | null | undefined;
-  image_url?: MediaInput | { url: MediaInput; detail?: string | undefined } | null | undefined;
-  video?: MediaInput | null | undefined;
-  video_url?: MediaInput | FramesInput | null | undefined;
-  audio?: MediaInput | null | undefined;
-  audio_url?: MediaInput | null | undefined;
-  input_audio?: MediaInput | { data: string | Uint8Array; format?: string | undefined } | null | undefined;
+  image?: ImageInput | null | undefined;
+  /** The same as `image`. */
+  image_pil?: ImageInput | null | undefined;
+  image_url?: ImageInput | { url: ImageInput; detail?: string | undefined } | null | undefined;
+  video?: VideoInput | null | undefined;
+  video_url?: VideoInput | null | undefined;
+  /** Beside frames: what is known of their clip. */
+  metadata?: FramesMetadataInput | undefined;
+  audio?: AudioInput | null | undefined;
+  audio_url?: AudioInput | null | undefined;
+  /** One item's rows; in an object also what the family needs beside them. */
+  image_embeds?: EmbeddingsInput | TensorInput | null | undefined;
+  video_embeds?: EmbeddingsInput | TensorInput | null | undefined;
+  audio_embeds?: EmbeddingsInput | TensorInput | null | undefined;
+  input_audio?: AudioInput | { data: string | Uint8Array; format?: string | undefined } | null | undefined;
   uuid?: string | undefined;
   [key: string]: unknown;
 }
@@ -162,10 +255,25 @@ export interface ChatMessageInput {
 
 /** A `generate` prompt whose text or ids hold one placeholder per media item. */
 export interface MultiModalPrompt {
-  prompt: string | number[];
-  multiModalData?: Partial<Record<Modality, MediaInput | null | (MediaInput | null)[]>> | undefined;
-  multiModalUuids?: Partial<Record<Modality, string | (string | null)[]>> | undefined;
+  prompt?: string | number[] | undefined;
+  /** Instead of `prompt`, or beside the text that they spell. */
+  promptTokenIds?: number[] | undefined;
+  /** One item or a list. A null item, or a null modality, stands for what its uuids name. */
+  multiModalData?: MultiModalData | undefined;
+  /** As many as items; null: the item is known by its content. */
+  multiModalUuids?: Partial<Record<Modality, string | (string | null)[] | null | undefined>> | undefined;
+  /** Laid over the call's own. Names may be camelCase, here and in `mediaIoKwargs`. */
   mmProcessorKwargs?: Record<string, unknown> | undefined;
+  mediaIoKwargs?: MediaOptions['mediaIoKwargs'];
+  /** Replaces the call's own. */
+  cacheSalt?: string | undefined;
+}
+
+export interface MultiModalData {
+  image?: ImageInput | EmbeddingsInput | null | (ImageInput | EmbeddingsInput | null)[] | undefined;
+  /** A list of nothing but pictures is one video; lists of GIF or WebP files are several. */
+  video?: VideoInput | EmbeddingsInput | null | (VideoInput | EmbeddingsInput | null)[] | undefined;
+  audio?: AudioInput | EmbeddingsInput | null | (AudioInput | EmbeddingsInput | null)[] | undefined;
 }
 
 export type PromptInput = string | number[] | MultiModalPrompt;
@@ -175,6 +283,8 @@ export interface MediaRules {
   modalities: readonly Modality[];
   /** Parts per prompt. */
   limits: Readonly<Record<Modality, number>>;
+  /** By modality; absent: only the limits of the media policy. */
+  itemLimits?: Readonly<Partial<Record<Modality, ItemLimit>>> | undefined;
   /** Whether ready-made embeddings are taken; they are then taken where a limit is 0 too. */
   hasEmbeddings: boolean;
 }

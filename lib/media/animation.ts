@@ -1,10 +1,12 @@
 import sharp from 'sharp';
+import { SensoriumError } from '../errors.js';
 import type { DecodeContext } from './decode-context.js';
 import { invalidMedia, nextTurn, throwIfAborted, tooLarge } from './failure.js';
 import { readImageHeader, sharpOptions, type ImageHeader } from './image.js';
 import type { VideoSettings } from './media-settings.js';
-import type { DecodedVideo } from './types.js';
-import { checkedDecodedBytes, chooseFrames } from './video-limits.js';
+import { toRgbImage } from './raw-pixels.js';
+import type { DecodedVideo, RawPixels } from './types.js';
+import { checkedDecodedBytes, checkFrameLimit, chooseFrames } from './video-limits.js';
 import type { VideoSampling } from '../processors/types.js';
 
 /** What browsers show a frame for that names no delay. */
@@ -23,18 +25,19 @@ export async function decodeAnimation(
   if (total / fps > context.policy.maxVideoSeconds) {
     throw tooLarge('video', `is longer than the limit of ${context.policy.maxVideoSeconds} seconds`);
   }
-  const indices = chooseFrames(total, fps, settings, defaults, context.policy);
-  const numBytes = header.width * header.height * 3 * total;
+  checkFrameLimit(header, context.itemLimit);
+  const { indices, numCandidates } = chooseFrames(total, fps, settings, defaults, context);
+  const numBytes = header.width * header.height * (header.metadata?.hasAlpha === true ? 4 : 3) * total;
   await context.reserve(checkedDecodedBytes(numBytes, context.policy));
   throwIfAborted(context.signal);
   const { width, height } = header;
   return {
     kind: 'video',
-    frames: await readPages(bytes, header, indices, settings),
+    frames: await readPages(bytes, header, indices, settings, context.signal),
     width,
     height,
     metadata: { fps, totalNumFrames: total, duration: total / fps, framesIndices: indices },
-    sampledFps: (indices.length / total) * fps,
+    sampledFps: (indices.length / numCandidates) * fps,
   };
 }
 
@@ -50,32 +53,44 @@ async function readPages(
   header: ImageHeader,
   indices: number[],
   settings: VideoSettings,
+  signal: AbortSignal | undefined,
 ): Promise<Uint8Array[]> {
-  const numPixels = header.width * header.height;
-  const options = sharpOptions({ maxImagePixels: numPixels * header.numPages });
+  const { width, height, numPages } = header;
+  const options = sharpOptions({ maxImagePixels: width * height * numPages });
   const pages = sharp(bytes, { ...options, pages: -1 });
-  const [r, g, b] = settings.background ?? [255, 255, 255];
-  const flat =
-    settings.background === undefined ? pages.removeAlpha() : pages.flatten({ background: { r, g, b } });
   try {
-    const { data, info } = await flat
+    const { data, info } = await (settings.background === undefined ? pages.removeAlpha() : pages)
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    if (info.channels !== 3 || data.length !== numPixels * header.numPages * 3)
-      throw new Error('unexpected shape');
-    return await copyFrames(data, indices, numPixels * 3);
+    const { channels } = info;
+    const isWhole = data.length === width * height * numPages * channels;
+    if (!isWhole || (channels !== 3 && channels !== 4)) throw new Error('unexpected shape');
+    const frameBytes = width * height * channels;
+    const frameAt = (index: number): Uint8Array =>
+      data.subarray(index * frameBytes, (index + 1) * frameBytes);
+    return await copyFrames(
+      indices.map((index) => ({ data: frameAt(index), width, height, channels })),
+      settings,
+      signal,
+    );
   } catch (error) {
+    if (error instanceof SensoriumError) throw error;
     throw invalidMedia('video', 'is damaged and cannot be decoded', error);
   }
 }
 
 /** Copies, so that the memory of the frames that were not chosen is given back. */
-async function copyFrames(pages: Uint8Array, indices: number[], frameBytes: number): Promise<Uint8Array[]> {
-  const frames: Uint8Array[] = [];
-  for (const index of indices) {
-    frames.push(new Uint8Array(pages.subarray(index * frameBytes, (index + 1) * frameBytes)));
+async function copyFrames(
+  frames: RawPixels[],
+  settings: VideoSettings,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array[]> {
+  const copies: Uint8Array[] = [];
+  for (const frame of frames) {
+    const { data } = await toRgbImage(frame, settings, signal);
+    copies.push(data === frame.data ? new Uint8Array(data) : data);
     await nextTurn();
   }
-  return frames;
+  return copies;
 }

@@ -31,16 +31,20 @@ export class ByteBudget {
     return this.used;
   }
 
-  /** A lease of `numBytes`, capped at the whole budget. Throws `rate_limited` when it is not free in time. */
-  async acquire(numBytes: number, signal?: AbortSignal): Promise<ByteLease> {
+  /**
+   * A lease of `numBytes`, capped at the whole budget. Throws `rate_limited` when it is not free in time, which is
+   * `maxWaitMs` where that is shorter than the budget's own.
+   */
+  async acquire(numBytes: number, signal?: AbortSignal, maxWaitMs = Infinity): Promise<ByteLease> {
     throwIfAborted(signal);
     const wanted = Math.min(Math.max(0, Math.ceil(numBytes)), this.capacityBytes);
-    if (this.waiters.length > 0 || this.used + wanted > this.capacityBytes) await this.wait(wanted, signal);
+    if (this.waiters.length > 0 || this.used + wanted > this.capacityBytes)
+      await this.wait(wanted, signal, maxWaitMs);
     else this.used += wanted;
     return this.createLease(wanted);
   }
 
-  private wait(numBytes: number, signal: AbortSignal | undefined): Promise<void> {
+  private wait(numBytes: number, signal: AbortSignal | undefined, maxWaitMs: number): Promise<void> {
     if (this.waiters.length >= (this.limits.maxWaiters ?? DEFAULT_MAX_WAITERS)) throw overloaded();
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void): void => {
@@ -55,7 +59,8 @@ export class ByteBudget {
         this.admitWaiters();
       };
       const onAbort = (): void => leave(abortReason(signal as AbortSignal));
-      const timer = setTimeout(() => leave(overloaded()), this.limits.maxWaitMs ?? DEFAULT_MAX_WAIT_MS);
+      const waitMs = Math.min(maxWaitMs, this.limits.maxWaitMs ?? DEFAULT_MAX_WAIT_MS);
+      const timer = setTimeout(() => leave(overloaded()), waitMs);
       signal?.addEventListener('abort', onAbort, { once: true });
       this.waiters.push(waiter);
     });

@@ -51,7 +51,37 @@ export class ProcessedItemCache {
     throwIfAborted(signal);
     const cached = this.get(key);
     if (cached !== undefined) return cached;
-    const computation = this.computations.get(key) ?? this.start(key, compute);
+    const running = this.computations.get(key);
+    if (running !== undefined) return await this.join(key, running, signal);
+    return await this.waitFor(key, this.start(key, compute), signal);
+  }
+
+  /** The item of `key`, cached or being computed; undefined where there is none, or its computation fails. */
+  async find(key: string, signal: AbortSignal | undefined): Promise<KeyedItem | undefined> {
+    throwIfAborted(signal);
+    const cached = this.get(key);
+    const running = this.computations.get(key);
+    if (cached !== undefined || running === undefined) return cached;
+    try {
+      return await this.join(key, running, signal);
+    } catch {
+      throwIfAborted(signal);
+      return undefined;
+    }
+  }
+
+  /** Waits for what another caller computes: a hit once it is there. */
+  private async join(key: string, running: Computation, signal: AbortSignal | undefined): Promise<KeyedItem> {
+    const item = await this.waitFor(key, running, signal);
+    this.counters.hits++;
+    return item;
+  }
+
+  private async waitFor(
+    key: string,
+    computation: Computation,
+    signal: AbortSignal | undefined,
+  ): Promise<KeyedItem> {
     computation.numWaiters++;
     try {
       return await untilAborted(computation.promise, signal);

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { nextTurn, throwIfAborted } from './failure.js';
-import type { DecodedMedia, Modality } from './types.js';
+import type { DecodedMedia, Modality, RawPixels } from './types.js';
 
 /** Bytes hashed in one turn of the event loop. */
 const BYTES_PER_TURN = 512 * 1024;
@@ -31,6 +31,15 @@ export async function hashDecoded(media: DecodedMedia, signal?: AbortSignal): Pr
   return hash.digest('hex');
 }
 
+/** SHA-256 of pixels as they were given: their layout is hashed with them. */
+export async function hashPixels(pixels: RawPixels, signal?: AbortSignal): Promise<string> {
+  const { data, width, height, channels, isPlanar = false } = pixels;
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify(['pixels', width, height, channels, isPlanar]));
+  await updateInTurns(hash, data, signal);
+  return hash.digest('hex');
+}
+
 function describe(media: DecodedMedia): { shape: unknown[]; blocks: Uint8Array[] } {
   switch (media.kind) {
     case 'image':
@@ -44,7 +53,7 @@ function describe(media: DecodedMedia): { shape: unknown[]; blocks: Uint8Array[]
     }
     case 'video': {
       const { width, height, frames, sampledFps, metadata } = media;
-      return { shape: ['video', width, height, frames.length, sampledFps, metadata.fps], blocks: frames };
+      return { shape: ['video', width, height, frames.length, sampledFps, metadata], blocks: frames };
     }
   }
 }

@@ -1,9 +1,8 @@
 import { SensoriumError } from '../errors.js';
+import { decodeStrictBase64 } from './base64.js';
 import { nextTurn, tooLarge } from './failure.js';
 import type { Modality } from './types.js';
 
-/** Base64 characters decoded in one turn of the event loop; a multiple of four. */
-const CHARACTERS_PER_TURN = 256 * 1024;
 const ESCAPED_BYTES_PER_TURN = 64 * 1024;
 const PERCENT = 0x25;
 
@@ -34,33 +33,13 @@ export async function decodeDataUrl(text: string, modality: Modality, maxBytes: 
     : await decodePercent(payload, modality, maxBytes);
 }
 
-/**
- * Strict base64 (standard alphabet, optional padding, no white space), decoded in pieces so that the event loop turns.
- * Throws `invalid_url`, and `media_too_large` before anything is allocated.
- */
+/** Strict base64, percent-escaped or not. Throws `invalid_url`, and `media_too_large` before anything is allocated. */
 export async function decodeBase64(text: string, modality: Modality, maxBytes: number): Promise<Buffer> {
   const encoded = text.includes('%') ? await unescapeBase64(text, modality, maxBytes) : text;
-  const numCharacters = encoded.length - countPadding(encoded);
-  const numBytes = Math.floor((numCharacters * 3) / 4);
-  if (numBytes > maxBytes) throw overCap(modality, maxBytes);
-  if (numCharacters % 4 === 1) throw notBase64(modality);
-  const bytes = Buffer.allocUnsafeSlow(numBytes);
-  for (let start = 0, offset = 0; start < numCharacters; start += CHARACTERS_PER_TURN) {
-    const piece = encoded.slice(start, Math.min(numCharacters, start + CHARACTERS_PER_TURN));
-    // The decoder skips what it does not know and also takes the URL alphabet: both show here.
-    const written = bytes.write(piece, offset, 'base64');
-    const isStandard = !piece.includes('-') && !piece.includes('_');
-    if (written !== Math.floor((piece.length * 3) / 4) || !isStandard) throw notBase64(modality);
-    offset += written;
-    if (start + CHARACTERS_PER_TURN < numCharacters) await nextTurn();
-  }
-  return bytes;
-}
-
-function countPadding(text: string): number {
-  if (text.length % 4 !== 0) return 0;
-  if (text.endsWith('==')) return 2;
-  return text.endsWith('=') ? 1 : 0;
+  return await decodeStrictBase64(encoded, maxBytes, {
+    notBase64: () => notBase64(modality),
+    tooLarge: () => overCap(modality, maxBytes),
+  });
 }
 
 async function unescapeBase64(text: string, modality: Modality, maxBytes: number): Promise<string> {

@@ -63,8 +63,13 @@ export async function withTemporaryFile<T>(bytes: Uint8Array, use: (path: string
 
 export interface RunOptions {
   signal?: AbortSignal | undefined;
-  /** Takes standard output as it comes; what it throws ends the process and rejects the run. */
-  onOutput: (chunk: Buffer) => void;
+  /**
+   * Takes standard output as it comes; what it throws ends the process and rejects the run. The process waits for a
+   * promise that it returns.
+   */
+  onOutput: (chunk: Buffer) => unknown;
+  /** Takes error output; absent: it goes nowhere. */
+  onErrorOutput?: ((chunk: Buffer) => void) | undefined;
 }
 
 /**
@@ -76,29 +81,39 @@ export async function runProgram(program: string, args: string[], options: RunOp
   return await processes.run(() => runOnce(program, args, options));
 }
 
-function runOnce(program: string, args: string[], { signal, onOutput }: RunOptions): Promise<number> {
+function runOnce(program: string, args: string[], options: RunOptions): Promise<number> {
+  const { signal, onOutput, onErrorOutput } = options;
   throwIfAborted(signal);
   const [command, commandArgs] = withResourceLimits(program, args);
   return new Promise((resolve, reject) => {
     const child = spawn(command, commandArgs, {
-      stdio: ['ignore', 'pipe', 'ignore'],
+      stdio: ['ignore', 'pipe', onErrorOutput ? 'pipe' : 'ignore'],
       env: childEnvironment(),
     });
     const stop = (error: Error): void => {
       reject(error);
       child.kill('SIGKILL');
     };
+    const fail = (error: unknown): void => {
+      child.stdout?.removeAllListeners('data');
+      child.stdout?.resume();
+      stop(error instanceof Error ? error : toSensoriumError(error));
+    };
     const onAbort = (): void => stop(abortReason(signal as AbortSignal));
     const timer = setTimeout(() => {
       stop(new SensoriumError('media_too_large', 'The media takes too long to decode.'));
     }, RUN_TIMEOUT_MS);
     signal?.addEventListener('abort', onAbort, { once: true });
-    child.stdout.on('data', (chunk: Buffer) => {
+    if (onErrorOutput) child.stderr?.on('data', onErrorOutput);
+    child.stdout?.on('data', (chunk: Buffer) => {
       try {
-        onOutput(chunk);
+        const work = onOutput(chunk);
+        if (work instanceof Promise) {
+          child.stdout?.pause();
+          work.then(() => child.stdout?.resume(), fail);
+        }
       } catch (error) {
-        child.stdout.removeAllListeners('data');
-        stop(error instanceof Error ? error : toSensoriumError(error));
+        fail(error);
       }
     });
     child.on('error', (error) => stop(missing(program, error)));

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, errors as undiciErrors, request, type Dispatcher } from 'undici';
 import { SensoriumError } from '../errors.js';
@@ -17,8 +18,19 @@ type Response = Dispatcher.ResponseData;
 export interface HttpFetchOptions {
   modality: Modality;
   signal?: AbortSignal | undefined;
-  /** Called with the declared length, or the cap where none is declared, before the body is read. */
-  onLength?: ((numBytes: number) => Promise<void>) | undefined;
+  /** An end before the modality's own timeout, on the clock of `performance.now()`. */
+  deadlineMs?: number | undefined;
+  /**
+   * Called with the declared length, or the cap where none is declared, before the body is read; again with each attempt.
+   * It must settle within `maxWaitMs`.
+   */
+  onLength?: ((numBytes: number, maxWaitMs: number) => Promise<void>) | undefined;
+}
+
+/** One fetch under way: ends with its caller or its time. */
+interface Attempt {
+  signal: AbortSignal;
+  endsAtMs: number;
 }
 
 /** Gets media over http(s) under the policy's guards. No proxy of the environment is used. */
@@ -41,20 +53,26 @@ export class HttpFetcher {
   }
 
   /**
-   * The body at `url`. One deadline (the modality's fetch timeout) holds for all attempts and redirects together.
+   * The body at `url`. One deadline (the modality's fetch timeout, or an earlier one of the caller's) holds for all
+   * attempts and redirects together.
    * Throws `media_fetch_rejected` (the host's own refusal), `media_fetch_failed` (unreachable, 5xx),
    * `media_fetch_timeout`, `media_too_large` and the guard's errors.
    */
   async fetch(url: URL, options: HttpFetchOptions): Promise<Buffer> {
     throwIfAborted(options.signal);
+    const nowMs = performance.now();
+    const endsAtMs = Math.min(
+      nowMs + fetchTimeoutMs(this.policy, options.modality),
+      options.deadlineMs ?? Infinity,
+    );
     const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(), fetchTimeoutMs(this.policy, options.modality));
+    const timer = setTimeout(() => timeout.abort(), Math.max(0, endsAtMs - nowMs));
     const signals = options.signal ? [timeout.signal, options.signal] : [timeout.signal];
-    const signal = AbortSignal.any(signals);
     try {
-      return await this.fetchWithRetries(url, options, signal);
+      return await this.fetchWithRetries(url, options, { signal: AbortSignal.any(signals), endsAtMs });
     } catch (error) {
       if (options.signal?.aborted) throw abortReason(options.signal);
+      if (error instanceof SensoriumError && error.code === 'rate_limited') throw error;
       if (timeout.signal.aborted || isTimeout(error)) throw timedOut(options.modality, error);
       throw error;
     } finally {
@@ -67,25 +85,25 @@ export class HttpFetcher {
     return this.agent.destroy();
   }
 
-  private async fetchWithRetries(url: URL, options: HttpFetchOptions, signal: AbortSignal): Promise<Buffer> {
-    for (let attempt = 1; ; attempt++) {
+  private async fetchWithRetries(url: URL, options: HttpFetchOptions, attempt: Attempt): Promise<Buffer> {
+    for (let numAttempts = 1; ; numAttempts++) {
       try {
-        return await this.fetchOnce(url, options, signal);
+        return await this.fetchOnce(url, options, attempt);
       } catch (error) {
         const isRetryable = error instanceof SensoriumError && error.code === 'media_fetch_failed';
-        if (!isRetryable || attempt >= this.policy.maxFetchAttempts) throw error;
-        await sleep(RETRY_DELAY_MS * 4 ** (attempt - 1), undefined, { signal });
+        if (!isRetryable || numAttempts >= this.policy.maxFetchAttempts) throw error;
+        await sleep(RETRY_DELAY_MS * 4 ** (numAttempts - 1), undefined, { signal: attempt.signal });
       }
     }
   }
 
-  private async fetchOnce(url: URL, options: HttpFetchOptions, signal: AbortSignal): Promise<Buffer> {
+  private async fetchOnce(url: URL, options: HttpFetchOptions, attempt: Attempt): Promise<Buffer> {
     let target = url;
     for (let numRedirects = 0; ; numRedirects++) {
       this.guard.check(target);
-      const response = await this.get(target, options.modality, signal);
+      const response = await this.get(target, options.modality, attempt.signal);
       const location = redirectLocation(response);
-      if (location === undefined) return await this.readBody(response, options, signal);
+      if (location === undefined) return await this.readBody(response, options, attempt);
       discard(response);
       if (numRedirects >= this.policy.maxRedirects) {
         throw rejected(options.modality, 'was redirected too often');
@@ -105,14 +123,15 @@ export class HttpFetcher {
   private async readBody(
     response: Response,
     options: HttpFetchOptions,
-    signal: AbortSignal,
+    { signal, endsAtMs }: Attempt,
   ): Promise<Buffer> {
     const { modality } = options;
     const maxBytes = maxEncodedBytes(this.policy, modality);
     try {
       checkStatus(response, modality);
       const declared = declaredLength(response, modality, maxBytes);
-      await options.onLength?.(declared ?? maxBytes);
+      await options.onLength?.(declared ?? maxBytes, Math.max(0, endsAtMs - performance.now()));
+      throwIfAborted(signal);
       const sink = new ByteSink(maxBytes, declared);
       for await (const chunk of response.body) {
         if (!sink.push(chunk as Buffer)) throw overCap(modality, maxBytes);

@@ -1,8 +1,10 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+import { SensoriumError } from '../errors.js';
 import { decodeBmp, readBmpHeader } from './bmp.js';
 import type { DecodeContext } from './decode-context.js';
 import { formatRefused, invalidMedia, nextTurn, throwIfAborted, tooLarge } from './failure.js';
 import type { ImageSettings } from './media-settings.js';
+import { toRgbImage } from './raw-pixels.js';
 import { sniffFormat, type MediaFormat } from './sniff.js';
 import type { DecodedImage, MediaPolicy, Modality } from './types.js';
 
@@ -18,10 +20,14 @@ const ACCEPTED: ReadonlySet<MediaFormat> = new Set<MediaFormat>([
   'bmp',
 ]);
 const LOADERS = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'];
+/** Files too: a program in process may open its own pictures with sharp. */
+const LOADER_SOURCES = ['Buffer', 'File'];
 const PIXELS_PER_TURN = 512 * 1024;
 
 sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({ operation: LOADERS.map((name) => `VipsForeignLoad${name}Buffer`) });
+sharp.unblock({
+  operation: LOADERS.flatMap((name) => LOADER_SOURCES.map((source) => `VipsForeignLoad${name}${source}`)),
+});
 sharp.cache(false);
 sharp.concurrency(1);
 
@@ -96,30 +102,31 @@ export async function decodeImage(
   try {
     return header.metadata?.space === 'cmyk'
       ? await decodeCmyk(oriented)
-      : await readRgb(flattened(oriented, settings));
+      : await readRgb(oriented, settings, context);
   } catch (error) {
+    if (error instanceof SensoriumError) throw error;
     throw invalidMedia('image', 'is damaged and cannot be decoded', error);
   }
 }
 
-/** Bytes of pixels that decoding will hold. */
-export function decodedImageBytes(header: ImageHeader): number {
-  return header.width * header.height * 3;
+/** Bytes of pixels that decoding will hold: with alpha, those before and after it is composited. */
+export function decodedImageBytes({ width, height, metadata }: ImageHeader): number {
+  return width * height * (metadata?.hasAlpha === true ? 7 : 3);
 }
 
-function flattened(image: Sharp, settings: ImageSettings): Sharp {
-  if (settings.background === undefined) return image.removeAlpha();
-  const [r, g, b] = settings.background;
-  return image.flatten({ background: { r, g, b } });
-}
-
-async function readRgb(image: Sharp): Promise<DecodedImage> {
-  const { data, info } = await image
+/** Alpha is composited here: libvips rounds down where Pillow rounds to the nearest. */
+async function readRgb(
+  image: Sharp,
+  settings: ImageSettings,
+  { signal }: DecodeContext,
+): Promise<DecodedImage> {
+  const { data, info } = await (settings.background === undefined ? image.removeAlpha() : image)
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
-  if (info.channels !== 3) throw new Error(`unexpected number of channels: ${info.channels}`);
-  return { kind: 'image', data, width: info.width, height: info.height };
+  const { width, height, channels } = info;
+  if (channels !== 3 && channels !== 4) throw new Error(`unexpected number of channels: ${channels}`);
+  return await toRgbImage({ data, width, height, channels }, settings, signal);
 }
 
 /** Pillow's CMYK to RGB: no profiles, each colour scaled by what black leaves. */

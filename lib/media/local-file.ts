@@ -10,6 +10,12 @@ import type { MediaPolicy, Modality } from './types.js';
 
 const READ_BYTES = 1024 * 1024;
 
+export interface LocalFileOptions {
+  signal?: AbortSignal | undefined;
+  /** Called with the file's size before it is read. */
+  onSize?: ((numBytes: number) => Promise<unknown>) | undefined;
+}
+
 /**
  * The file behind a `file:` URL. It must lie under `policy.allowedLocalMediaPath` after all links are followed, and be a
  * regular file. Throws `local_file_refused`, `local_file_not_found`, `media_too_large`.
@@ -18,7 +24,7 @@ export async function readLocalFile(
   url: URL,
   policy: MediaPolicy,
   modality: Modality,
-  signal?: AbortSignal,
+  options: LocalFileOptions = {},
 ): Promise<Buffer> {
   if (policy.allowedLocalMediaPath === undefined) {
     throw refused('file: URLs are switched off; --allowed-local-media-path permits a folder');
@@ -32,7 +38,7 @@ export async function readLocalFile(
     throw notFound(error);
   });
   if (!isInside(real, folder)) throw outside();
-  return await readInside(real, folder, maxEncodedBytes(policy, modality), modality, signal);
+  return await readInside(real, folder, maxEncodedBytes(policy, modality), modality, options);
 }
 
 async function readInside(
@@ -40,7 +46,7 @@ async function readInside(
   folder: string,
   maxBytes: number,
   modality: Modality,
-  signal: AbortSignal | undefined,
+  { signal, onSize }: LocalFileOptions,
 ): Promise<Buffer> {
   // Non-blocking: opening a pipe must not hang; no following: the last component was resolved already.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -51,6 +57,7 @@ async function readInside(
     await checkStillInside(file, folder);
     const { size } = await checkRegular(file);
     if (size > maxBytes) throw overCap(modality, maxBytes);
+    await onSize?.(size);
     return await readAll(file, size, maxBytes, modality, signal);
   } finally {
     await file.close();

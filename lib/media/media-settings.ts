@@ -1,27 +1,15 @@
-import { SensoriumError, toSensoriumError } from '../errors.js';
+import { SensoriumError } from '../errors.js';
 import { parseDataUrlHeader } from './data-url.js';
+import { checkIoOptions, checkProcessorOptions, HARMLESS_VIDEO_OPTIONS } from './media-option-rules.js';
 import type { MediaOptions, MediaPart, MediaPolicy, Modality } from './types.js';
 import { isDataUrl } from './url-guard.js';
+import { mergeOptions, readVideoSettings, type ImageSettings, type VideoSettings } from './video-settings.js';
 
-/** Frame rates above this are no frame rates. */
-const MAX_FPS = 1000;
-const FPS_RULE = `must be a number above 0 and at most ${MAX_FPS}`;
+export { checkFps } from './media-option-rules.js';
+export type { ImageSettings, VideoSettings } from './video-settings.js';
+
 const DEFAULT_BACKGROUND: [number, number, number] = [255, 255, 255];
-
-export interface ImageSettings {
-  /** Composite alpha over this colour (0-255); absent: alpha is dropped and hidden colours stay. */
-  background?: [number, number, number] | undefined;
-}
-
-export interface VideoSettings extends ImageSettings {
-  /** Frames per second to sample at. */
-  fps?: number | undefined;
-  /** Frames to spread evenly over the clip; 'all' keeps every frame. */
-  numFrames?: number | 'all' | undefined;
-  minFrames?: number | undefined;
-  maxFrames?: number | undefined;
-  useAudioInVideo: boolean;
-}
+const MODALITIES: readonly Modality[] = ['image', 'video', 'audio'];
 
 /** One part's options after merging and checking. */
 export interface MediaSettings {
@@ -34,14 +22,6 @@ export interface MediaSettings {
 
 type Kwargs = Record<string, unknown>;
 
-/** Request options over the server's. A request that names one of `fps` and `num_frames` drops the server's other. */
-export function mergeIoKwargs(server: Kwargs = {}, request: Kwargs = {}): Kwargs {
-  const base = { ...server };
-  if (isGiven(request['num_frames']) && !isGiven(request['fps'])) delete base['fps'];
-  if (isGiven(request['fps']) && !isGiven(request['num_frames'])) delete base['num_frames'];
-  return { ...base, ...request };
-}
-
 const NESTED_KWARGS: Record<Modality, readonly string[]> = {
   image: ['images_kwargs', 'image_kwargs'],
   video: ['videos_kwargs', 'video_kwargs'],
@@ -50,30 +30,36 @@ const NESTED_KWARGS: Record<Modality, readonly string[]> = {
 const ALL_NESTED = Object.values(NESTED_KWARGS).flat();
 
 /** Flat processor options, with the modality's own nested group laid over them. */
-function flattenProcessorKwargs(kwargs: Kwargs, modality: Modality): Kwargs {
+function flattenProcessorKwargs(value: unknown, modality: Modality): Kwargs {
+  const kwargs = readRecord(value, 'mm_processor_kwargs');
   const flat: Kwargs = {};
-  for (const [name, value] of Object.entries(kwargs)) if (!ALL_NESTED.includes(name)) flat[name] = value;
-  for (const name of NESTED_KWARGS[modality]) Object.assign(flat, readRecord(kwargs[name], name));
+  for (const [name, option] of Object.entries(kwargs)) if (!ALL_NESTED.includes(name)) flat[name] = option;
+  for (const name of NESTED_KWARGS[modality]) {
+    Object.assign(flat, readRecord(kwargs[name], `mm_processor_kwargs.${name}`));
+  }
   return flat;
 }
 
-function readRecord(value: unknown, name: string): Kwargs {
+function readRecord(value: unknown, path: string): Kwargs {
   if (!isGiven(value)) return {};
-  if (typeof value !== 'object' || Array.isArray(value)) throw invalid(name, 'must be an object');
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw new SensoriumError('invalid_value', `${path} must be an object.`, { param: path });
+  }
   return value as Kwargs;
 }
 
-/** Where the field `name` of the merged options was written: in the part, or in one of the request's groups. */
-function pathOf(name: string, part: MediaPart, request: MediaOptions): string {
-  const { modality, options, param } = part;
-  if (name.startsWith('media_io_kwargs')) return name;
-  if (name.endsWith('_kwargs')) return `mm_processor_kwargs.${name}`;
-  if (isGiven(options?.[name])) return param;
-  if (isGiven(flattenProcessorKwargs(request.mmProcessorKwargs ?? {}, modality)[name])) {
-    return `mm_processor_kwargs.${name}`;
-  }
-  if (isGiven(request.mediaIoKwargs?.[modality]?.[name])) return `media_io_kwargs.${modality}.${name}`;
-  return param;
+/** The options of one group of a request or of the server, checked. Null leaves an option as it was. */
+function readGroups(
+  options: MediaOptions,
+  modality: Modality,
+  policy: MediaPolicy,
+): { io: Kwargs; processor: Kwargs } {
+  const ioPath = `media_io_kwargs.${modality}`;
+  const io = readRecord(readRecord(options.mediaIoKwargs, 'media_io_kwargs')[modality], ioPath);
+  checkIoOptions(io, modality, ioPath, policy);
+  const processor = flattenProcessorKwargs(options.mmProcessorKwargs, modality);
+  checkProcessorOptions(processor, 'mm_processor_kwargs', policy);
+  return { io: withoutAbsent(io), processor: withoutAbsent(processor) };
 }
 
 /**
@@ -86,102 +72,74 @@ export function readMediaSettings(
   request: MediaOptions,
   policy: MediaPolicy,
 ): MediaSettings {
-  try {
-    return readMerged(part, server, request, policy);
-  } catch (error) {
-    const failure = toSensoriumError(error);
-    if (failure.param === null) throw failure;
-    throw failure.renamingParam(failure.param, pathOf(failure.param, part, request));
-  }
+  const { modality, options = {}, param } = part;
+  const ofServer = readGroups(server, modality, policy);
+  const ofRequest = readGroups(request, modality, policy);
+  checkProcessorOptions(options, param, policy, param);
+  const merged = mergeOptions({
+    serverIo: withLoader(ofServer.io, modality, policy),
+    requestIo: ofRequest.io,
+    serverProcessor: ofServer.processor,
+    requestProcessor: ofRequest.processor,
+    part: withoutAbsent(options),
+  });
+  return {
+    decode: { ...readImageSettings(merged.io), ...readVideoSettings(merged) },
+    ioKwargs: withoutHarmless(merged.io),
+    processorKwargs: merged.processor,
+  };
 }
 
-function readMerged(
-  part: MediaPart,
-  server: MediaOptions,
-  request: MediaOptions,
-  policy: MediaPolicy,
-): MediaSettings {
-  const { modality } = part;
-  const ioKwargs = mergeIoKwargs(
-    readRecord(server.mediaIoKwargs?.[modality], `media_io_kwargs.${modality}`),
-    readRecord(request.mediaIoKwargs?.[modality], `media_io_kwargs.${modality}`),
+/** The operator's sampler, where no option names one. */
+function withLoader(io: Kwargs, modality: Modality, { videoLoader }: MediaPolicy): Kwargs {
+  return modality === 'video' && videoLoader !== undefined ? { video_backend: videoLoader, ...io } : io;
+}
+
+function withoutHarmless(ioKwargs: Kwargs): Kwargs {
+  return Object.fromEntries(
+    Object.entries(ioKwargs).filter(([name]) => !HARMLESS_VIDEO_OPTIONS.includes(name)),
   );
-  const processorKwargs = {
-    ...flattenProcessorKwargs(server.mmProcessorKwargs ?? {}, modality),
-    ...flattenProcessorKwargs(request.mmProcessorKwargs ?? {}, modality),
-    ...(part.options ?? {}),
-  };
-  for (const name of ['min_pixels', 'max_pixels']) readCount(processorKwargs, name, Number.MAX_SAFE_INTEGER);
-  if (processorKwargs['fps'] === -1) throw invalid('fps', FPS_RULE);
-  const decode = {
-    ...readImageSettings(ioKwargs),
-    ...readVideoSettings({ ...ioKwargs, ...withoutAbsent(processorKwargs) }, policy),
-  };
-  return { decode, ioKwargs, processorKwargs };
 }
 
 function readImageSettings(kwargs: Kwargs): ImageSettings {
-  const mode = kwargs['image_mode'];
-  if (mode === null) return { background: undefined };
-  if (mode !== undefined && mode !== 'RGB') throw invalid('image_mode', 'must be "RGB" or null');
-  const color = kwargs['rgba_background_color'];
-  if (!isGiven(color)) return { background: DEFAULT_BACKGROUND };
-  const isColor =
-    Array.isArray(color) && color.length === 3 && color.every((level) => isWholeIn(level, 0, 255));
-  if (!isColor) throw invalid('rgba_background_color', 'must be a list of 3 integers in the range [0, 255]');
-  return { background: color as [number, number, number] };
-}
-
-function readVideoSettings(kwargs: Kwargs, policy: MediaPolicy): Omit<VideoSettings, 'background'> {
-  const useAudio = kwargs['use_audio_in_video'];
-  if (isGiven(useAudio) && typeof useAudio !== 'boolean')
-    throw invalid('use_audio_in_video', 'must be a boolean');
-  return {
-    fps: readFps(kwargs['fps']),
-    numFrames: kwargs['num_frames'] === -1 ? 'all' : readCount(kwargs, 'num_frames', policy.maxVideoFrames),
-    minFrames: readCount(kwargs, 'min_frames', policy.maxVideoFrames),
-    maxFrames: readCount(kwargs, 'max_frames', policy.maxVideoFrames),
-    useAudioInVideo: useAudio === true,
-  };
-}
-
-/** -1 means "not limiting" among the options of reading. */
-function readFps(value: unknown): number | undefined {
-  if (!isGiven(value) || value === -1) return undefined;
-  if (!isFps(value)) throw invalid('fps', FPS_RULE);
-  return value;
-}
-
-function isFps(value: unknown): value is number {
-  return typeof value === 'number' && value > 0 && value <= MAX_FPS;
-}
-
-/** Throws `invalid_value` unless `fps` is a rate of frames. */
-export function checkFps(fps: number): void {
-  if (!isFps(fps)) throw new SensoriumError('invalid_value', `fps ${FPS_RULE}.`);
-}
-
-function readCount(kwargs: Kwargs, name: string, most: number): number | undefined {
-  const value = kwargs[name];
-  if (!isGiven(value)) return undefined;
-  if (!isWholeIn(value, 1, most)) throw invalid(name, `must be a whole number from 1 to ${most}`);
-  return value as number;
-}
-
-function isWholeIn(value: unknown, least: number, most: number): boolean {
-  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+  if (kwargs['image_mode'] === null) return { background: undefined };
+  const color = kwargs['rgba_background_color'] as ImageSettings['background'];
+  return { background: color ?? DEFAULT_BACKGROUND };
 }
 
 function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
+/** Null leaves an option as it was, but for the one that null has a meaning for. */
 function withoutAbsent(kwargs: Kwargs): Kwargs {
-  return Object.fromEntries(Object.entries(kwargs).filter(([, value]) => isGiven(value)));
+  return Object.fromEntries(
+    Object.entries(kwargs).filter(
+      ([name, value]) => isGiven(value) || (name === 'image_mode' && value === null),
+    ),
+  );
 }
 
-function invalid(name: string, reason: string): SensoriumError {
-  return new SensoriumError('invalid_value', `${name} ${reason}.`, { param: name });
+/**
+ * Checks what a server is started with, by the rules of requests. Throws `invalid_option` naming the option as it is
+ * called in process: `mediaIoKwargs.video.fps`.
+ */
+export function checkServerMediaOptions(options: MediaOptions, policy: MediaPolicy): void {
+  try {
+    for (const name of Object.keys(readRecord(options.mediaIoKwargs, 'media_io_kwargs'))) {
+      if (!MODALITIES.includes(name as Modality)) {
+        const reason = `media_io_kwargs knows ${MODALITIES.join(', ')}, not '${name.slice(0, 40)}'.`;
+        throw new SensoriumError('invalid_option', reason, { param: 'media_io_kwargs' });
+      }
+    }
+    for (const modality of MODALITIES) readGroups(options, modality, policy);
+  } catch (error) {
+    if (!(error instanceof SensoriumError)) throw error;
+    const param = (error.param ?? '')
+      .replace('media_io_kwargs', 'mediaIoKwargs')
+      .replace('mm_processor_kwargs', 'mmProcessorKwargs');
+    throw new SensoriumError('invalid_option', `The option ${param}: ${error.message}`, { param });
+  }
 }
 
 /** The pieces of `data:video/jpeg;base64,f0,f1,...`, or undefined where the URL is something else. */

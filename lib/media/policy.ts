@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os';
 import { SensoriumError } from '../errors.js';
 import type { MediaPolicy, Modality } from './types.js';
+import { isSamplerName, SAMPLER_NAMES } from './video-samplers.js';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -16,6 +17,7 @@ export function defaultMediaPolicy(): MediaPolicy {
     maxImageBytes: 64 * MIB,
     maxAudioBytes: 64 * MIB,
     maxVideoBytes: 256 * MIB,
+    maxEmbeddingBytes: 256 * MIB,
     maxImagePixels: 64_000_000,
     maxAudioSeconds: 600,
     maxVideoFrames: 1024,
@@ -66,6 +68,15 @@ function readFlag(env: Environment, suffix: string): boolean | undefined {
   throw new SensoriumError('invalid_option', `${variable.name} must be 0 or 1.`);
 }
 
+function readSampler(env: Environment): string | undefined {
+  const variable = readVariable(env, 'VIDEO_LOADER_BACKEND');
+  if (variable === undefined || isSamplerName(variable.value)) return variable?.value;
+  throw new SensoriumError(
+    'invalid_option',
+    `${variable.name} must be one of ${SAMPLER_NAMES.join(', ')}, not '${variable.value.slice(0, 40)}'.`,
+  );
+}
+
 function scaled(value: number | undefined, factor: number): number | undefined {
   return value === undefined ? undefined : Math.round(value * factor);
 }
@@ -96,9 +107,12 @@ export function mediaPolicyFromEnvironment(env: Environment): Partial<MediaPolic
     maxVideoBytes: maxDownloadBytes,
     maxAudioBytes: scaled(readNumber(env, 'MAX_AUDIO_CLIP_FILESIZE_MB', 0.001), MIB) ?? maxDownloadBytes,
     maxImagePixels: maxImagePixels === 0 ? LARGEST_IMAGE_PIXELS : whole(maxImagePixels),
+    maxEmbeddingBytes: whole(readNumber(env, 'MAX_EMBED_DECODE_BYTES', 1)),
     maxAudioSeconds: readNumber(env, 'MAX_AUDIO_DECODE_DURATION_S', 0.001),
     maxVideoFrames: whole(readNumber(env, 'MAX_VIDEO_FRAMES', 1)),
     maxVideoSeconds: readNumber(env, 'MAX_VIDEO_DURATION_S', 0.001),
+    maxInFlightBytes: scaled(readNumber(env, 'MAX_MEDIA_IN_FLIGHT_MB', 0.001), MIB),
+    videoLoader: readSampler(env),
     ffmpegPath: readVariable(env, 'FFMPEG_PATH')?.value,
     ffprobePath: readVariable(env, 'FFPROBE_PATH')?.value,
   } as { [K in keyof MediaPolicy]: MediaPolicy[K] | undefined });
@@ -108,6 +122,7 @@ const BOUNDED_FIELDS = [
   'maxImageBytes',
   'maxAudioBytes',
   'maxVideoBytes',
+  'maxEmbeddingBytes',
   'maxImagePixels',
   'maxAudioSeconds',
   'maxVideoFrames',
@@ -120,7 +135,7 @@ const BOUNDED_FIELDS = [
 ] as const satisfies readonly (keyof MediaPolicy)[];
 
 /** Fields that a default policy leaves out. */
-const OPTIONAL_FIELDS: readonly string[] = ['allowedLocalMediaPath'];
+const OPTIONAL_FIELDS: readonly string[] = ['allowedLocalMediaPath', 'videoLoader'];
 
 /** A misspelled or mistyped guard must not silently stay as it was, or fall. */
 function checkOverrides(overrides: object): void {
@@ -156,6 +171,12 @@ export function createMediaPolicy(
     if (!Number.isFinite(policy[field]) || policy[field] <= 0) {
       throw new SensoriumError('invalid_option', `The media option ${field} must be a positive number.`);
     }
+  }
+  if (policy.videoLoader !== undefined && !isSamplerName(policy.videoLoader)) {
+    const reason = `must be one of ${SAMPLER_NAMES.join(', ')}`;
+    throw new SensoriumError('invalid_option', `The media option videoLoader ${reason}.`, {
+      param: 'videoLoader',
+    });
   }
   if (!Number.isInteger(policy.maxRedirects) || policy.maxRedirects < 0) {
     throw new SensoriumError(

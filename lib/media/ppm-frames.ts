@@ -5,7 +5,7 @@ const HEADER = /^P6\s(\d{1,6})\s(\d{1,6})\s255\s/;
 
 /** Takes a stream of binary PPM pictures apart; sizes and counts are checked before anything is allocated. */
 export class PpmFrames {
-  readonly complete: Uint8Array[] = [];
+  numComplete = 0;
   width = 0;
   height = 0;
   private header = Buffer.alloc(0);
@@ -16,6 +16,7 @@ export class PpmFrames {
   constructor(
     private readonly maxFrames: number,
     private readonly numPixels: number,
+    private readonly onFrame: (frame: Uint8Array, size: { width: number; height: number }) => void,
   ) {}
 
   /** Throws `invalid_video` on anything but the promised frames. */
@@ -40,9 +41,9 @@ export class PpmFrames {
   }
 
   private startFrame(width: number, height: number): void {
-    const isFirst = this.complete.length === 0;
+    const isFirst = this.numComplete === 0;
     const isSameSize = isFirst || (width === this.width && height === this.height);
-    if (width * height !== this.numPixels || !isSameSize || this.complete.length >= this.maxFrames)
+    if (width * height !== this.numPixels || !isSameSize || this.numComplete >= this.maxFrames)
       throw broken();
     this.width = width;
     this.height = height;
@@ -55,8 +56,9 @@ export class PpmFrames {
     frame.set(chunk.subarray(0, count), this.filled);
     this.filled += count;
     if (this.filled === frame.length) {
-      this.complete.push(frame);
+      this.numComplete++;
       this.frame = undefined;
+      this.onFrame(frame, { width: this.width, height: this.height });
     }
     return chunk.subarray(count);
   }

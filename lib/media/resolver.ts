@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { SensoriumError, toSensoriumError } from '../errors.js';
 import type { KeyedItem, ProcessedItem, Processor } from '../processors/types.js';
@@ -6,16 +7,22 @@ import { ByteBudget, type ByteLease } from './budget.js';
 import type { ProcessedItemCache } from './cache.js';
 import { mediaKey, type MediaKeyParts } from './content-hash.js';
 import type { DecodeContext } from './decode-context.js';
+import { decodeTensors } from './embeddings.js';
 import { throwIfAborted } from './failure.js';
 import { decodeFrameList } from './frame-list.js';
 import { HttpFetcher } from './http-fetcher.js';
 import { decodeImage } from './image.js';
+import { optionsConcerning } from './key-options.js';
+import { checkItemLimit } from './item-limits.js';
 import { Limiter } from './limiter.js';
 import { readMediaSettings, type MediaSettings } from './media-settings.js';
+import { toRgbImage } from './raw-pixels.js';
+import { fetchTimeoutMs } from './policy.js';
 import { hashSource, SourceLoader, type LoadedSource } from './source-loader.js';
 import type {
   DecodedAudio,
   DecodedMedia,
+  ItemLimit,
   MediaOptions,
   MediaPart,
   MediaPolicy,
@@ -25,8 +32,9 @@ import type {
 import type { ResolveHost } from './url-guard.js';
 import { decodeVideo } from './video.js';
 
-/** Media of one request that are fetched and decoded at the same time. */
-const MAX_CONCURRENT_PARTS = 8;
+/** Media of one request that are fetched at the same time. */
+const MAX_CONCURRENT_FETCHES = 8;
+const MIN_WORKERS = 2;
 const MODALITIES: readonly Modality[] = ['image', 'video', 'audio'];
 
 export interface MediaResolverOptions {
@@ -37,6 +45,14 @@ export interface MediaResolverOptions {
   modelId: string;
   /** The server's own options, laid under each request's. */
   defaults?: MediaOptions | undefined;
+  /** The most that one item of a modality may be. */
+  itemLimits?: Readonly<Partial<Record<Modality, ItemLimit>>> | undefined;
+  /** Media of all requests that are decoded and preprocessed at the same time. Default: the cores, at least 2. */
+  numWorkers?: number | undefined;
+  /** Nothing is kept by uuid, so content alone names media. Default false. */
+  areUuidsIgnored?: boolean | undefined;
+  /** Frees pixels that were decoded here, at once; without it the garbage collector does, later. */
+  release?: ((bytes: Uint8Array) => void) | undefined;
   /** Replaces the system's name lookup. */
   resolveHost?: ResolveHost | undefined;
 }
@@ -60,6 +76,10 @@ interface Work {
   settings: MediaSettings;
   tenant: string;
   timings: MediaTimings;
+  /** Of the request. */
+  fetches: Limiter;
+  /** By when all that the request fetches must be here, on the clock of `performance.now()`. */
+  fetchDeadlineMs: number;
 }
 
 /** Turns the media parts of requests into processed items, through the cache. One a model; safe for many requests. */
@@ -68,13 +88,20 @@ export class MediaResolver {
   private readonly loader: SourceLoader;
   /** Decoded media wait on a budget of their own: they are finished without waiting for more, so both always drain. */
   private readonly decodeBudget: ByteBudget;
+  private readonly workers: Limiter;
 
   constructor(private readonly options: MediaResolverOptions) {
     const { policy, resolveHost } = options;
     const half = Math.ceil(policy.maxInFlightBytes / 2);
     this.fetcher = new HttpFetcher(policy, resolveHost);
-    this.loader = new SourceLoader(policy, this.fetcher, new ByteBudget(half));
+    this.loader = new SourceLoader(
+      policy,
+      this.fetcher,
+      new ByteBudget(half),
+      options.processor.samplingRate,
+    );
     this.decodeBudget = new ByteBudget(half);
+    this.workers = new Limiter(options.numWorkers ?? Math.max(MIN_WORKERS, availableParallelism()));
   }
 
   /**
@@ -83,29 +110,35 @@ export class MediaResolver {
    */
   async resolve(parts: MediaPart[], options: MediaOptions, context: ResolveContext): Promise<KeyedItem[]> {
     throwIfAborted(context.signal);
-    const { tenant, timings = { fetchMs: 0, preprocessMs: 0 } } = context;
-    const common = this.options.processor.optionsOfRequest?.(parts);
-    const works = parts.map((part): Work => {
-      const settings = withProcessorKwargs(this.check(part, options), common);
-      return { part, settings, tenant, timings };
-    });
+    const works = this.plan(parts, options, context);
     const failure = new AbortController();
     const signal = context.signal ? AbortSignal.any([context.signal, failure.signal]) : failure.signal;
-    const limiter = new Limiter(MAX_CONCURRENT_PARTS);
     let firstError: SensoriumError | undefined;
     const items = await Promise.all(
       works.map((work) =>
-        limiter
-          .run(() => this.resolvePart(work, parts, signal))
-          .catch((error: unknown) => {
-            firstError ??= toSensoriumError(error).withParam(work.part.param);
-            failure.abort();
-            return undefined;
-          }),
+        this.resolvePart(work, parts, signal).catch((error: unknown) => {
+          firstError ??= toSensoriumError(error).withParam(work.part.param);
+          failure.abort();
+          return undefined;
+        }),
       ),
     );
     if (firstError) throw firstError;
     return items as KeyedItem[];
+  }
+
+  /** All parts checked; what they share is the request's. */
+  private plan(parts: MediaPart[], options: MediaOptions, context: ResolveContext): Work[] {
+    const { tenant, timings = { fetchMs: 0, preprocessMs: 0 } } = context;
+    const { policy } = this.options;
+    const timeouts = parts.map(({ modality }) => fetchTimeoutMs(policy, modality));
+    const fetchDeadlineMs = performance.now() + Math.max(0, ...timeouts);
+    const fetches = new Limiter(MAX_CONCURRENT_FETCHES);
+    const common = this.options.processor.optionsOfRequest?.(parts);
+    return parts.map((part) => {
+      const settings = withProcessorKwargs(this.check(part, options), common);
+      return { part, settings, tenant, timings, fetches, fetchDeadlineMs };
+    });
   }
 
   /** Refuses a request's options by themselves, whatever media it has. Throws `invalid_value`, naming the field. */
@@ -130,8 +163,12 @@ export class MediaResolver {
     };
     try {
       const settings = this.check(part, {});
-      const loaded = await this.loader.load(part.source as MediaSource, part.modality, leases, signal);
+      const deadlineMs = performance.now() + fetchTimeoutMs(this.options.policy, part.modality);
+      const scope = { leases, signal, deadlineMs };
+      const loaded = await this.loader.load(part.source as MediaSource, part.modality, scope);
       throwIfAborted(signal);
+      if (loaded.kind === 'embeddings')
+        throw new SensoriumError('invalid_type', 'Speech is written down from sound, not from embeddings.');
       const decodeContext = { policy: this.options.policy, signal, reserve };
       const decoded = await this.decode(loaded, 'audio', settings, decodeContext);
       throwIfAborted(signal);
@@ -158,23 +195,35 @@ export class MediaResolver {
       if (part.source === undefined && part.uuid === undefined) {
         throw new SensoriumError('missing_field', `The ${part.modality} has neither data nor a uuid.`);
       }
-      return readMediaSettings(part, defaults, options, policy);
+      const settings = readMediaSettings(part, defaults, options, policy);
+      if (settings.decode.useAudioInVideo) this.checkSoundOfVideo(part);
+      return settings;
     } catch (error) {
       throw toSensoriumError(error).withParam(part.param);
     }
   }
 
+  private checkSoundOfVideo({ modality }: MediaPart): void {
+    if (modality !== 'video' || this.options.processor.modalities.includes('audio')) return;
+    throw new SensoriumError(
+      'unsupported_modality',
+      'use_audio_in_video needs a model that takes audio; this one takes none.',
+    );
+  }
+
   private async resolvePart(work: Work, parts: MediaPart[], signal: AbortSignal): Promise<KeyedItem> {
     const { cache } = this.options;
-    const { source, uuid } = work.part;
+    const { source } = work.part;
+    const uuid = this.options.areUuidsIgnored === true ? undefined : work.part.uuid;
     if (uuid !== undefined) {
       const key = this.keyOf(work, { uuid });
-      if (source === undefined) return cache.get(key) ?? raiseCacheMiss(work.part, parts);
+      if (source === undefined) return (await cache.find(key, signal)) ?? raiseCacheMiss(work.part, parts);
       return await cache.getOrCompute(key, signal, (inner) => this.loadAndProcess(work, source, inner));
     }
+    if (source === undefined) raiseCacheMiss(work.part, parts);
     const leases: ByteLease[] = [];
     try {
-      const loaded = await this.load(work, source as MediaSource, leases, signal);
+      const loaded = await this.load(work, source, leases, signal);
       const key = this.keyOf(work, { contentHash: await hashSource(loaded, signal) });
       return await cache.getOrCompute(key, signal, (inner) => this.decodeAndProcess(work, loaded, inner));
     } finally {
@@ -192,21 +241,31 @@ export class MediaResolver {
     }
   }
 
-  private async load(
-    { part, timings }: Work,
+  private load(
+    { part, timings, fetches, fetchDeadlineMs }: Work,
     source: MediaSource,
     leases: ByteLease[],
     signal: AbortSignal,
   ): Promise<LoadedSource> {
-    const start = performance.now();
-    try {
-      return await this.loader.load(source, part.modality, leases, signal);
-    } finally {
-      timings.fetchMs = Math.max(timings.fetchMs, performance.now() - start);
-    }
+    return fetches.run(async () => {
+      throwIfAborted(signal);
+      const start = performance.now();
+      try {
+        return await this.loader.load(source, part.modality, { leases, signal, deadlineMs: fetchDeadlineMs });
+      } finally {
+        timings.fetchMs = Math.max(timings.fetchMs, performance.now() - start);
+      }
+    });
   }
 
-  private async decodeAndProcess(
+  private decodeAndProcess(work: Work, loaded: LoadedSource, signal: AbortSignal): Promise<ProcessedItem> {
+    return this.workers.run(() => {
+      throwIfAborted(signal);
+      return this.decodeNow(work, loaded, signal);
+    });
+  }
+
+  private async decodeNow(
     { part, settings, timings }: Work,
     loaded: LoadedSource,
     signal: AbortSignal,
@@ -217,13 +276,23 @@ export class MediaResolver {
       leases.push(await this.decodeBudget.acquire(numBytes, signal));
     };
     try {
-      const decoded = await this.decode(loaded, part.modality, settings, {
-        policy: this.options.policy,
-        signal,
-        reserve,
-      });
+      const itemLimit = this.options.itemLimits?.[part.modality];
+      const { processor } = this.options;
+      const frameResizer: DecodeContext['frameResizer'] = (size, numFrames) =>
+        processor.frameResizer?.(size, numFrames, settings.processorKwargs);
+      const context = { policy: this.options.policy, itemLimit, frameResizer, signal, reserve };
+      if (loaded.kind === 'embeddings') {
+        const tensors = await decodeTensors(loaded.tensors, part.modality, context);
+        throwIfAborted(signal);
+        return await this.options.processor.processEmbeddings(part.modality, tensors);
+      }
+      const decoded = await this.decode(loaded, part.modality, settings, context);
+      checkItemLimit(decoded, itemLimit, this.options.processor.samplingRate);
       throwIfAborted(signal);
-      return await this.options.processor.process(decoded, settings.processorKwargs);
+      const item = await this.options.processor.process(decoded, settings.processorKwargs);
+      // Pixels that were decoded here are nobody else's.
+      if (loaded.kind === 'bytes' && decoded.kind === 'image') this.options.release?.(decoded.data);
+      return item;
     } finally {
       for (const lease of leases) lease.release();
       timings.preprocessMs = Math.max(timings.preprocessMs, performance.now() - start);
@@ -231,15 +300,16 @@ export class MediaResolver {
   }
 
   private async decode(
-    loaded: LoadedSource,
+    loaded: Exclude<LoadedSource, { kind: 'embeddings' }>,
     modality: Modality,
     { decode }: MediaSettings,
     context: DecodeContext,
   ): Promise<DecodedMedia> {
     if (loaded.kind === 'decoded') return loaded.media;
+    if (loaded.kind === 'pixels') return await toRgbImage(loaded.pixels, decode, context.signal);
     const sampling = this.options.processor.videoSampling;
     if (loaded.kind === 'frames') {
-      return await decodeFrameList(loaded.pictures, loaded.fps, decode, sampling, context);
+      return await decodeFrameList(loaded, decode, sampling, context);
     }
     if (modality === 'image') return await decodeImage(loaded.bytes, decode, context);
     if (modality === 'audio') return await decodeAudio(loaded.bytes, context);
@@ -247,9 +317,11 @@ export class MediaResolver {
   }
 
   private keyOf({ part, settings, tenant }: Work, identity: MediaKeyParts['identity']): string {
-    const { ioKwargs, processorKwargs } = settings;
+    const { modality } = part;
+    const { ioKwargs } = settings;
+    const processorKwargs = optionsConcerning(modality, settings.processorKwargs);
     const { modelId } = this.options;
-    return mediaKey({ tenant, modelId, modality: part.modality, identity, ioKwargs, processorKwargs });
+    return mediaKey({ tenant, modelId, modality, identity, ioKwargs, processorKwargs });
   }
 }
 

@@ -25,6 +25,16 @@ export type MediaFormat =
   | 'heic'
   | 'jxl'
   | 'jp2'
+  | 'jxr'
+  | 'ico'
+  | 'exr'
+  | 'hdr'
+  | 'fits'
+  | 'vips'
+  | 'ppm'
+  | 'psd'
+  | 'dds'
+  | 'qoi'
   | 'svg'
   | 'pdf'
   | 'html';
@@ -86,6 +96,11 @@ function isTransportStream(bytes: Buffer): boolean {
   return bytes.length > 376 && bytes[0] === 0x47 && bytes[188] === 0x47 && bytes[376] === 0x47;
 }
 
+/** `P1` to `P7`, or a floating-point `PF` or `Pf`, and white space. */
+function isPortableAnymap(bytes: Buffer): boolean {
+  return /^P[1-7Ff]\s/.test(bytes.toString('latin1', 0, 3));
+}
+
 const MAGIC: readonly (readonly [MediaFormat, Test])[] = [
   ['jpeg', has('\xff\xd8\xff')],
   ['apng', all(has('\x89PNG\r\n\x1a\n'), isAnimatedPng)],
@@ -111,6 +126,16 @@ const MAGIC: readonly (readonly [MediaFormat, Test])[] = [
   ['aiff', all(has('FORM'), any(has('AIFF', 8), has('AIFC', 8)))],
   ['jxl', any(has('\xff\x0a'), has('JXL ', 4))],
   ['jp2', any(has('jP  ', 4), has('\xff\x4f\xff\x51'))],
+  ['jxr', has('II\xbc')],
+  ['ico', any(has('\0\0\x01\0'), has('\0\0\x02\0'))],
+  ['exr', has('v/1\x01')],
+  ['hdr', any(has('#?RADIANCE'), has('#?RGBE'))],
+  ['fits', has('SIMPLE  =')],
+  ['vips', any(has('\x08\xf2\xa6\xb6'), has('\xb6\xa6\xf2\x08'))],
+  ['ppm', isPortableAnymap],
+  ['psd', has('8BPS')],
+  ['dds', has('DDS ')],
+  ['qoi', has('qoif')],
   ['pdf', has('%PDF-')],
   ['aac', isAdtsFrame],
   ['mp3', any(has('ID3'), isMpegAudioFrame)],

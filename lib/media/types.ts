@@ -42,13 +42,71 @@ export interface DecodedAudio {
 
 export type DecodedMedia = DecodedImage | DecodedVideo | DecodedAudio;
 
+/** What a caller knows of the clip that a list of frames was taken from; checked by the media room. */
+export interface FrameListMetadata {
+  /** Frames per second of the source. */
+  fps?: number | undefined;
+  /** Source index of each frame, as many as there are frames. */
+  framesIndices?: number[] | undefined;
+  /** Seconds. */
+  duration?: number | undefined;
+  totalNumFrames?: number | undefined;
+}
+
+/** 8-bit pixels as a caller in process holds them: grey, grey with alpha, RGB or RGBA. */
+export interface RawPixels {
+  data: Uint8Array;
+  width: number;
+  height: number;
+  channels: 1 | 2 | 3 | 4;
+  /** [channels, height, width] rather than [height, width, channels]. */
+  isPlanar?: boolean | undefined;
+}
+
+/** Floats in [-1, 1], or 16-bit or 32-bit PCM. */
+export type SampleArray = Float32Array | Float64Array | Int16Array | Int32Array | readonly number[];
+
+/** Sound as a caller in process holds it. */
+export interface RawSamples {
+  data: SampleArray | readonly SampleArray[];
+  numChannels: number;
+  /** [time, channels] or [channels, time] in one array; or one array for each channel, or for each point in time. */
+  layout: 'interleaved' | 'planar' | 'channels' | 'frames';
+  /** In Hz. Absent: the rate that the model works at. */
+  samplingRate?: number | undefined;
+}
+
+/** A picture of the caller's own sharp: what is called of it here. */
+export interface SharpImage {
+  clone(): SharpImage;
+  metadata(): Promise<{ width?: number | undefined; height?: number | undefined }>;
+  /** Since sharp 0.34; before, `rotate` without an angle. */
+  autoOrient?(): SharpImage;
+  rotate(): SharpImage;
+  toColourspace(name: string): SharpImage;
+  raw(options: { depth: 'uchar' }): SharpImage;
+  toBuffer(options: {
+    resolveWithObject: true;
+  }): Promise<{ data: Uint8Array; info: { width: number; height: number; channels: number } }>;
+}
+
 /** Where a part's bytes come from. */
 export type MediaSource =
   | { kind: 'url'; url: string }
   | { kind: 'bytes'; bytes: Uint8Array; mediaType?: string | undefined }
-  /** Several still pictures that form one video. */
-  | { kind: 'frames'; frames: MediaSource[]; fps?: number | undefined }
+  /** Several still pictures that form one video; `fps`: the rate they were taken at, where `metadata` says none. */
+  | {
+      kind: 'frames';
+      frames: MediaSource[];
+      fps?: number | undefined;
+      metadata?: FrameListMetadata | undefined;
+    }
   | { kind: 'decoded'; media: DecodedMedia }
+  /** A file that the program itself names: never made from what came over the wire. */
+  | { kind: 'path'; path: string }
+  | { kind: 'pixels'; pixels: RawPixels }
+  | { kind: 'samples'; sound: RawSamples }
+  | { kind: 'sharp'; image: SharpImage }
   /**
    * One item's rows for the language model, made elsewhere. `tensors.embeddings` holds the rows, [numRows, width] or
    * [1, numRows, width]; the others are the family's extras by their own names (`image_grid_thw`, `image_sizes`, ...).
@@ -65,8 +123,14 @@ export interface TensorArray {
 /** A tensor as it was given: numbers, or a file of torch.save, npy or safetensors (told by its first bytes). */
 export type TensorSource =
   | { kind: 'array'; array: TensorArray }
-  | { kind: 'file'; bytes: Uint8Array }
+  | { kind: 'file'; bytes: Uint8Array; slice?: TensorSlice | undefined }
   | { kind: 'base64'; text: string };
+
+/** Elements [start, start + count) of the first axis: all that an item takes of a tensor of several items. */
+export interface TensorSlice {
+  start: number;
+  count: number;
+}
 
 /** A tensor after decoding: dense, row-major. Integers are exact up to 2^53. */
 export interface DenseTensor {
@@ -87,6 +151,14 @@ export interface MediaPart {
   options?: Record<string, unknown> | undefined;
 }
 
+/** The most that one item of a modality may be, in pixels, frames, or samples at the model's rate. */
+export interface ItemLimit {
+  width?: number | undefined;
+  height?: number | undefined;
+  num_frames?: number | undefined;
+  length?: number | undefined;
+}
+
 /** Request-level options that change what media become. */
 export interface MediaOptions {
   mediaIoKwargs?: Partial<Record<Modality, Record<string, unknown>>> | undefined;
@@ -103,6 +175,8 @@ export interface MediaPolicy {
   maxAudioBytes: number;
   maxVideoBytes: number;
   maxImagePixels: number;
+  /** Tensors of one item of ready-made embeddings, as given and as float32. */
+  maxEmbeddingBytes: number;
   maxAudioSeconds: number;
   maxVideoFrames: number;
   maxVideoSeconds: number;
@@ -114,6 +188,8 @@ export interface MediaPolicy {
   maxFetchAttempts: number;
   /** Bytes of fetched and decoded media that may be in flight at once, over all requests. */
   maxInFlightBytes: number;
+  /** Sampler of videos where no option names one. Absent: the rules of the checkpoint's family. */
+  videoLoader?: string | undefined;
   ffmpegPath: string;
   ffprobePath: string;
 }

@@ -83,21 +83,51 @@ export type ResolveHost = (
   callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void;
 
+/** Hosts as an operator lists them: exact names, and `*.name` for all below a name. */
+class DomainList {
+  private readonly hosts = new Set<string>();
+  private readonly suffixes: string[] = [];
+
+  /** Throws `invalid_option` for what is no host: a URL, a port, a path, a star elsewhere. */
+  constructor(entries: readonly string[]) {
+    for (const entry of entries) {
+      if (entry.startsWith('*.')) this.suffixes.push(`.${hostOf(entry.slice(2), entry)}`);
+      else this.hosts.add(hostOf(entry, entry));
+    }
+  }
+
+  /** An empty list names every host. */
+  has(host: string): boolean {
+    if (this.hosts.size === 0 && this.suffixes.length === 0) return true;
+    return this.hosts.has(host) || this.suffixes.some((suffix) => host.endsWith(suffix));
+  }
+}
+
+/** The host of a listed name, as the URL parser writes it. */
+function hostOf(name: string, entry: string): string {
+  const url = URL.canParse(`http://${name}/`) ? new URL(`http://${name}/`) : undefined;
+  const isHost = url !== undefined && url.hostname !== '' && url.href === `http://${url.hostname}/`;
+  // Ports, user names and stars would be lost or never match.
+  if (isHost && !/[*@]|:\d*$/.test(name.replace(/^\[.*\]$/, ''))) return normaliseHost(url.hostname);
+  const message = `The allowed media domain '${entry.slice(0, 256)}' must be a host such as a.example or *.a.example.`;
+  throw new SensoriumError('invalid_option', message, { param: 'allowedMediaDomains' });
+}
+
 /** Decides which hosts and addresses media may be fetched from. */
 export class UrlGuard {
-  private readonly domains: ReadonlySet<string>;
+  private readonly domains: DomainList;
 
   constructor(
     private readonly policy: Pick<MediaPolicy, 'allowPrivateMediaAddresses' | 'allowedMediaDomains'>,
     private readonly resolveHost: ResolveHost = dnsLookup,
   ) {
-    this.domains = new Set(policy.allowedMediaDomains.map((domain) => normaliseHost(domain.toLowerCase())));
+    this.domains = new DomainList(policy.allowedMediaDomains);
   }
 
   /** Checks the domain list, and what no name lookup is needed for: literal addresses and the names of this machine. */
   check(url: URL): void {
     const host = normaliseHost(url.hostname);
-    if (this.domains.size > 0 && !this.domains.has(host)) {
+    if (!this.domains.has(host)) {
       throw new SensoriumError('media_domain_refused', 'The media URL is not on an allowed domain.');
     }
     const literal = host.startsWith('[') ? host.slice(1, -1) : host;

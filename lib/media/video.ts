@@ -1,18 +1,16 @@
+import type { FrameResizer, VideoSampling } from '../processors/types.js';
 import { decodeAnimation } from './animation.js';
 import type { DecodeContext } from './decode-context.js';
 import { formatRefused, invalidMedia, throwIfAborted, tooLarge } from './failure.js';
 import { audioStreamBytes, decodeAudioStream } from './ffmpeg-audio.js';
-import { demuxerOf, inputOptions, passThroughOptions, runProgram, withTemporaryFile } from './ffmpeg.js';
+import { demuxerOf, withTemporaryFile } from './ffmpeg.js';
 import { probe, type VideoStream } from './ffprobe.js';
-import type { VideoSettings } from './media-settings.js';
-import { PpmFrames } from './ppm-frames.js';
+import { MAX_FRAMES_IN_WORK, type FrameSize } from './frame-sink.js';
 import { sniffFormat, type MediaFormat } from './sniff.js';
 import type { DecodedVideo, MediaPolicy } from './types.js';
-import { checkedDecodedBytes, chooseFrames } from './video-limits.js';
-import type { VideoSampling } from '../processors/types.js';
-
-/** Exact chroma upsampling and rounding, so that frames do not depend on the CPU. */
-const SCALER_FLAGS = 'accurate_rnd+full_chroma_int+bitexact';
+import { extractFrames } from './video-frames.js';
+import { checkedDecodedBytes, checkFrameLimit, chooseFrames } from './video-limits.js';
+import type { VideoSettings } from './video-settings.js';
 
 /**
  * Sampled frames of a clip, with its sound where `useAudioInVideo` asks for it. GIF and WebP animations are decoded in
@@ -42,28 +40,39 @@ async function decodeFile(
   const { video, audio } = await probe(path, format, 'video', context);
   if (video === undefined) throw invalidMedia('video', 'has no pictures in it');
   checkVideoStream(video, context.policy);
-  const indices = chooseFrames(video.numFrames, video.fps, settings, defaults, context.policy);
+  checkFrameLimit({ width: video.width, height: video.height }, context.itemLimit);
+  const { indices, numCandidates } = chooseFrames(video.numFrames, video.fps, settings, defaults, context);
   const sound = settings.useAudioInVideo ? audio : undefined;
-  const frameBytes = indices.length * video.width * video.height * 3;
+  const numFrames = indices.length;
+  const resizerOf = (size: FrameSize): FrameResizer | undefined => context.frameResizer?.(size, numFrames);
+  const frameBytes = bytesOfFrames(video, numFrames, resizerOf(video));
   await context.reserve(
     checkedDecodedBytes(frameBytes, context.policy) + (sound ? audioStreamBytes(sound, context) : 0),
   );
   throwIfAborted(context.signal);
-  const frames = await decodeFrames(path, format, video, indices, context);
+  const hasRecovery = settings.hasFrameRecovery ?? false;
+  const read = await extractFrames({ path, format, stream: video, indices, hasRecovery, resizerOf }, context);
   return {
     kind: 'video',
-    frames: frames.list,
-    width: frames.width,
-    height: frames.height,
+    frames: read.frames,
+    width: read.width,
+    height: read.height,
     metadata: {
       fps: video.fps,
       totalNumFrames: video.numFrames,
       duration: video.duration,
-      framesIndices: indices.slice(0, frames.list.length),
+      framesIndices: read.indices,
     },
-    sampledFps: (indices.length / video.numFrames) * video.fps,
+    sampledFps: (read.indices.length / numCandidates) * video.fps,
     audio: sound ? await decodeAudioStream(path, format, sound, context) : undefined,
   };
+}
+
+/** Bytes of pixels that decoding holds: of the size that they are brought to while they come, where they become smaller. */
+function bytesOfFrames(size: FrameSize, numFrames: number, resizer: FrameResizer | undefined): number {
+  const bytesOf = ({ width, height }: FrameSize): number => width * height * 3;
+  if (resizer === undefined) return numFrames * bytesOf(size);
+  return numFrames * bytesOf(resizer) + Math.min(numFrames, MAX_FRAMES_IN_WORK) * bytesOf(size);
 }
 
 function checkVideoStream(stream: VideoStream, policy: MediaPolicy): void {
@@ -79,54 +88,4 @@ function checkVideoStream(stream: VideoStream, policy: MediaPolicy): void {
   if (Math.max(duration, numFrames / fps) > policy.maxVideoSeconds) {
     throw tooLarge('video', `is longer than the limit of ${policy.maxVideoSeconds} seconds`);
   }
-}
-
-interface Frames {
-  list: Uint8Array[];
-  width: number;
-  height: number;
-}
-
-async function decodeFrames(
-  path: string,
-  format: MediaFormat,
-  stream: VideoStream,
-  indices: number[],
-  context: DecodeContext,
-): Promise<Frames> {
-  const { ffmpegPath } = context.policy;
-  const frames = new PpmFrames(indices.length, stream.width * stream.height);
-  const args = frameArguments(path, format, stream, indices, await passThroughOptions(ffmpegPath));
-  const exitCode = await runProgram(ffmpegPath, args, {
-    signal: context.signal,
-    onOutput: (chunk) => frames.push(chunk),
-  });
-  const list = frames.complete;
-  if (list.length === 0 || exitCode !== 0) throw invalidMedia('video', 'is damaged and cannot be decoded');
-  return { list, width: frames.width, height: frames.height };
-}
-
-function frameArguments(
-  path: string,
-  format: MediaFormat,
-  stream: VideoStream,
-  indices: number[],
-  passThrough: string[],
-): string[] {
-  const isEveryFrame = indices.length === stream.numFrames;
-  const select = `select='${indices.map((index) => `eq(n,${index})`).join('+')}'`;
-  const convert = `scale=flags=${SCALER_FLAGS},format=rgb24`;
-  return [
-    ...['-v', 'quiet', '-nostdin', '-threads', '4', ...inputOptions(path, format)],
-    ...[
-      '-map',
-      `0:${stream.index}`,
-      '-an',
-      '-sn',
-      '-dn',
-      '-vf',
-      isEveryFrame ? convert : `${select},${convert}`,
-    ],
-    ...[...passThrough, '-frames:v', `${indices.length}`, '-f', 'image2pipe', '-c:v', 'ppm', 'pipe:1'],
-  ];
 }

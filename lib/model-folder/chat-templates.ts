@@ -33,16 +33,34 @@ function fromValue(value: unknown, file: string): ChatTemplates | undefined {
   throw new SensoriumError('invalid_checkpoint', `${file}: chat_template is neither a string nor a list.`);
 }
 
-/** Looks where checkpoints keep it, newest place first: chat_template.jinja, chat_template.json, tokenizer_config.json. */
+/** Whether a template prints the tools it is given. */
+const printsTools = (template: string): boolean => /\btools\b/.test(template);
+
+/** The processor's template: chat_template.jinja, chat_template.json, or a key of processor_config.json. */
+async function readProcessorTemplates(path: string): Promise<ChatTemplates | undefined> {
+  const jinja = await readOptionalText(join(path, 'chat_template.jinja'));
+  if (jinja !== undefined) return { default: jinja };
+  for (const name of ['chat_template.json', 'processor_config.json']) {
+    const templates = fromValue((await readOptionalJson(join(path, name)))?.chat_template, name);
+    if (templates !== undefined) return templates;
+  }
+  return undefined;
+}
+
+/**
+ * Looks where checkpoints keep templates, newest place first: the processor's, then the tokenizer's. With tools, a
+ * template named `tool_use` is taken, or the tokenizer's where only that one prints tools.
+ */
 export async function readChatTemplates(
   path: string,
   tokenizerConfig: JsonObject,
 ): Promise<ChatTemplates | undefined> {
-  const jinja = await readOptionalText(join(path, 'chat_template.jinja'));
-  if (jinja !== undefined) return { default: jinja };
-  const file = await readOptionalJson(join(path, 'chat_template.json'));
-  return (
-    fromValue(file?.chat_template, 'chat_template.json') ??
-    fromValue(tokenizerConfig.chat_template, 'tokenizer_config.json')
-  );
+  const processor = await readProcessorTemplates(path);
+  const tokenizer = fromValue(tokenizerConfig.chat_template, 'tokenizer_config.json');
+  const toolUse = await readOptionalText(join(path, 'additional_chat_templates', 'tool_use.jinja'));
+  const templates = processor ?? tokenizer;
+  if (templates === undefined) return undefined;
+  const own = toolUse ?? templates.toolUse ?? tokenizer?.toolUse;
+  const isTokenizerNeeded = !printsTools(templates.default) && printsTools(tokenizer?.default ?? '');
+  return { ...templates, toolUse: own ?? (isTokenizerNeeded ? tokenizer?.default : undefined) };
 }

@@ -196,6 +196,8 @@ export interface NativeStats {
   encoderEvictions: number;
   encoderCacheBytes: number;
   kvCacheBytes: number;
+  /** Of the KV cache: blocks whose content can be found again, in use or not. */
+  prefixCacheBytes: number;
   weightBytes: number;
   numSteps: number;
   numPreemptions: number;
@@ -232,6 +234,16 @@ export interface NativeAddon {
   supportedArchitectures(): string[];
   /** Makes the C allocator of this process give large freed blocks back to the system at once (glibc only). */
   returnFreedMemory(): void;
+  /**
+   * Lets the threads of libuv's pool, where media are decoded and preprocessed, give way to all others of this machine
+   * (Linux; elsewhere nothing changes). For the rest of the process; resolves when all threads have.
+   */
+  lowerWorkerPriority(): Promise<void>;
+  /**
+   * Frees the memory of an array that nobody may use any more; it is empty from then on. Arrays that share their memory stay.
+   * What waits for the garbage collector makes it run many times a second.
+   */
+  release(bytes: Uint8Array): void;
   /** Loads on a thread of its own. `onEvents` is called once a step; `onProgress` while weights are read. */
   createEngine(
     options: NativeEngineOptions,
@@ -279,6 +291,13 @@ export interface NativeAddon {
     rules: { maxSlices: number; scaleResolution: number },
     patchSize: number,
   ): { rows: number; columns: number };
+  /** Interleaved RGB resized as `patchifyVideo` does it, to the level. */
+  resizeRgb(
+    pixels: Uint8Array,
+    width: number,
+    height: number,
+    options: Pick<NativePatchOptions, 'width' | 'height' | 'filter'>,
+  ): Promise<Uint8Array>;
   /** Mono samples at 16 kHz. */
   logMel(
     samples: Float32Array,
@@ -292,9 +311,9 @@ export interface NativeAddon {
     },
   ): Promise<NativeMedia>;
   /**
-   * Ready-made rows, [numRows, width], copied; every value must be finite (checked: `invalid_media`). `grid`: image and
-   * video [t, h, w] in patches, else [0, 0, 0]. `width`: the language model's hidden size, times 1 + the number of
-   * deepstack layers where a family has them.
+   * Ready-made rows, [numRows, width], copied by a worker thread; every value must be finite (checked: `invalid_media`).
+   * `grid`: image and video [t, h, w] in patches, else [0, 0, 0]. `width`: the language model's hidden size, times 1 + the
+   * number of deepstack layers where a family has them.
    */
   embeddings(
     modality: 'image' | 'video' | 'audio',
@@ -302,7 +321,7 @@ export interface NativeAddon {
     numRows: number,
     grid: [number, number, number],
     secondsPerGrid: number,
-  ): NativeMedia;
+  ): Promise<NativeMedia>;
   /**
    * Frames [begin, begin + numFrames) of a sound's features as media of their own, followed by zeros up to `paddedFrames`.
    * What lies behind the last frame is left out.

@@ -1,10 +1,12 @@
 import type { DecodedAudio, DecodedVideo, Modality } from '../media/types.js';
 import type { NativeAddon } from '../native/addon.js';
 import { numberAt, objectAt, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
+import { processAudioEmbeddings, processVisionEmbeddings, readHiddenSize } from './embeddings.js';
 import { expandPlaceholders, writeOneRun, type ItemWriter } from './expand.js';
 import { specialToken } from './special-tokens.js';
 import type { KeyedItem, PlaceholderTokens, ProcessedItem, Processor } from './types.js';
 import {
+  createFrameResizer,
   processImage,
   processVideo,
   readVideoSampling,
@@ -59,9 +61,18 @@ export function createQwen25OmniProcessor(
     placeholders: tokens.placeholders,
     samplingRate: WHISPER_SAMPLING_RATE,
     videoSampling: readVideoSampling(files.videoProcessor, videoRules.temporalPatchSize),
+    frameResizer: (size, numFrames, options) =>
+      createFrameResizer(addon, size, withRequestedLimits(videoRules, options), numFrames),
     async process(media, options) {
       if (media.kind === 'image') return processImage(addon, media, withRequestedLimits(imageRules, options));
       return media.kind === 'video' ? processClip(media, options) : processAudio(media);
+    },
+    processEmbeddings(modality, tensors) {
+      const width = readHiddenSize(thinker);
+      if (modality === 'audio')
+        return processAudioEmbeddings(addon, tensors, { width }, numPooledAudioTokens);
+      const { mergeSize } = modality === 'image' ? imageRules : videoRules;
+      return processVisionEmbeddings(addon, modality, tensors, { width, mergeSize });
     },
     expand: (tokenIds, items) =>
       expandPlaceholders(tokenIds, items, tokens.placeholders, createItemWriter(tokens, rule)),

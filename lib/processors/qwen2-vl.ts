@@ -1,10 +1,12 @@
 import { SensoriumError } from '../errors.js';
 import type { NativeAddon } from '../native/addon.js';
 import type { CheckpointFiles } from './checkpoint-files.js';
+import { processVisionEmbeddings, readHiddenSize } from './embeddings.js';
 import { expandPlaceholders, writeOneRun } from './expand.js';
 import { specialToken } from './special-tokens.js';
 import type { PlaceholderTokens, Processor } from './types.js';
 import {
+  createFrameResizer,
   processImage,
   processVideo,
   readVideoSampling,
@@ -27,10 +29,20 @@ export function createQwen2VlProcessor(
     placeholders,
     samplingRate: 16_000,
     videoSampling: readVideoSampling(files.videoProcessor, videoRules.temporalPatchSize),
+    frameResizer: (size, numFrames, options) =>
+      createFrameResizer(addon, size, withRequestedLimits(videoRules, options), numFrames),
     async process(media, options) {
       if (media.kind === 'image') return processImage(addon, media, withRequestedLimits(imageRules, options));
       if (media.kind === 'video') return processVideo(addon, media, withRequestedLimits(videoRules, options));
       throw new SensoriumError('unsupported_modality', 'This model does not take audio input.');
+    },
+    processEmbeddings(modality, tensors) {
+      if (modality === 'audio') {
+        throw new SensoriumError('unsupported_modality', 'This model does not take audio input.');
+      }
+      const width = readHiddenSize(files.config);
+      const { mergeSize } = modality === 'image' ? imageRules : videoRules;
+      return processVisionEmbeddings(addon, modality, tensors, { width, mergeSize });
     },
     expand: (tokenIds, items) => expandPlaceholders(tokenIds, items, placeholders, writeOneRun),
   };

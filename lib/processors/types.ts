@@ -6,8 +6,13 @@ export interface PlaceholderTokens {
   /** The token that stands once in the template and once per encoder row after expansion. */
   token: string;
   tokenId: number;
-  /** How a text-format template (or a `generate` prompt) spells one item, e.g. `<|vision_start|><|image_pad|><|vision_end|>`. */
+  /**
+   * How a text-format template (or a `generate` prompt) spells one item, e.g. `<|vision_start|><|image_pad|><|vision_end|>`.
+   * `{n}` in it stands for the item's number in the conversation, from 1.
+   */
   spelling: string;
+  /** A text-format template has it within a line of text, not on a line of its own. */
+  isInline?: boolean | undefined;
 }
 
 /** A processed item, as cached: everything expansion and the engine need. */
@@ -96,6 +101,14 @@ export interface SpeechProcessor {
   window(features: SpeechFeatures, begin: number): ProcessedItem;
 }
 
+/** Brings frames of a clip to the size that a processor cuts them at, one by one while they are decoded. */
+export interface FrameResizer {
+  width: number;
+  height: number;
+  /** `frame`: interleaved RGB of the clip's own size. Exactly what `process` would do to it. */
+  resize(frame: Uint8Array): Promise<Uint8Array>;
+}
+
 /** One model family's media rules. Built from the checkpoint's folder; holds no request state. */
 export interface Processor {
   readonly family: string;
@@ -116,11 +129,23 @@ export interface Processor {
   /** Decoded media to encoder input, on worker threads. `options`: merged mm_processor_kwargs and part options. */
   process(media: DecodedMedia, options: Record<string, unknown>): Promise<ProcessedItem>;
   /**
+   * What makes the frames of a clip of `size` smaller before they are gathered; absent or undefined where nothing does.
+   * `options` as for `process`.
+   */
+  frameResizer?(
+    size: { width: number; height: number },
+    numFrames: number,
+    options: Record<string, unknown>,
+  ): FrameResizer | undefined;
+  /**
    * Ready-made rows of one item (`tensors.embeddings`, [numRows, width]) with the family's extras, as an item of
    * `modality`. Checks the whole contract: width, row count against the extras, finite values.
    * Throws `invalid_embedding`, naming the tensor; `missing_field` for an extra that the family needs.
    */
-  processEmbeddings(modality: Modality, tensors: Record<string, DenseTensor>): ProcessedItem;
+  processEmbeddings(
+    modality: Modality,
+    tensors: Record<string, DenseTensor>,
+  ): ProcessedItem | Promise<ProcessedItem>;
   /**
    * Replaces the k-th placeholder token of each modality by the k-th item's tokens. `text`: needed by families that write
    * text beside media.

@@ -3,7 +3,7 @@ import type { DecodedImage, DecodedVideo } from '../media/types.js';
 import type { NativeAddon, NativeMedia, NativePatchOptions } from '../native/addon.js';
 import { invalidFile, numberAt, objectAt, type JsonObject } from './checkpoint-files.js';
 import { withNativeErrors } from './native-error.js';
-import type { ProcessedItem, VideoSampling } from './types.js';
+import type { FrameResizer, ProcessedItem, VideoSampling } from './types.js';
 
 const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073];
 const CLIP_STD = [0.26862954, 0.26130258, 0.27577711];
@@ -23,6 +23,15 @@ export interface VisionRules {
   minPixels: number;
   maxPixels: number;
   patch: Omit<NativePatchOptions, 'width' | 'height'>;
+  /** What a request asks for beyond the limits. */
+  asked?: AskedSize | undefined;
+}
+
+interface AskedSize {
+  /** Pixels that all frames of a clip share. */
+  totalPixels?: number | undefined;
+  /** Size of every picture, before it is rounded to whole merged cells. */
+  size?: { width: number; height: number } | undefined;
 }
 
 interface PixelLimits {
@@ -88,7 +97,7 @@ function tripleAt(
   return value as [number, number, number];
 }
 
-/** The rules with a request's own pixel limits. Throws `invalid_value`. */
+/** The rules with a request's own limits and sizes (`min_pixels`, `total_pixels`, `resized_height`, ...). Throws `invalid_value`. */
 export function withRequestedLimits(rules: VisionRules, options: JsonObject): VisionRules {
   const most = Math.max(rules.maxPixels, MAX_REQUESTED_PIXELS);
   const size = objectAt(options, 'size') ?? {};
@@ -104,11 +113,28 @@ export function withRequestedLimits(rules: VisionRules, options: JsonObject): Vi
     ...rules,
     minPixels: minPixels ?? Math.min(rules.minPixels, maxPixels ?? Infinity),
     maxPixels: maxPixels ?? Math.max(rules.maxPixels, minPixels ?? 0),
+    asked: {
+      totalPixels: requestedPixels('total_pixels', options['total_pixels'], Number.MAX_SAFE_INTEGER),
+      size: requestedSize(options, most),
+    },
   };
 }
 
+function requestedSize(options: JsonObject, maxPixels: number): AskedSize['size'] {
+  const { resized_height: height, resized_width: width } = options;
+  if (isAbsent(height) && isAbsent(width)) return undefined;
+  const isSide = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 1;
+  if (!isSide(height) || !isSide(width) || height * width > maxPixels) {
+    const reason = `must both be whole numbers of at least 1, of ${maxPixels} pixels together at most`;
+    throw new SensoriumError('invalid_value', `resized_height and resized_width ${reason}.`);
+  }
+  return { width, height };
+}
+
+const isAbsent = (value: unknown): boolean => value === undefined || value === null;
+
 function requestedPixels(name: string, value: unknown, most: number): number | undefined {
-  if (value === undefined || value === null) return undefined;
+  if (isAbsent(value)) return undefined;
   if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > most) {
     throw new SensoriumError('invalid_value', `${name} must be a whole number from 1 to ${most}.`);
   }
@@ -121,16 +147,58 @@ function numMergedTokens(media: NativeMedia, rules: VisionRules): number {
   return (t * h * w) / (rules.mergeSize * rules.mergeSize);
 }
 
-function patchOptions(
+/** Share of a clip's pixels above its least that the usual processors of Qwen's models keep for each frame. */
+const LEAST_SHARE = 1.05;
+
+/** The most pixels of one frame: an equal share of what the clip may have, within the limits of a picture. */
+function maxFramePixels(rules: VisionRules, numFrames: number): number {
+  const { minPixels, maxPixels, temporalPatchSize, asked } = rules;
+  if (asked?.totalPixels === undefined) return maxPixels;
+  const share = (asked.totalPixels / numFrames) * temporalPatchSize;
+  const least = Math.trunc(minPixels * LEAST_SHARE);
+  return Math.floor(Math.min(maxPixels, Math.max(share, least)));
+}
+
+/** The size that pictures are brought to: what was asked for, else what fits the limits; in whole merged cells. */
+function resizedSize(
   addon: NativeAddon,
   { width, height }: { width: number; height: number },
   rules: VisionRules,
-): NativePatchOptions {
+  numFrames: number,
+): { width: number; height: number } {
+  if (!rules.patch.doResize) return { width, height };
   const factor = rules.patchSize * rules.mergeSize;
-  const size = rules.patch.doResize
-    ? addon.smartResize(height, width, factor, rules.minPixels, rules.maxPixels)
-    : { width, height };
-  return { ...rules.patch, ...size };
+  const size = rules.asked?.size;
+  if (size === undefined) {
+    const maxPixels = Math.max(rules.minPixels, maxFramePixels(rules, numFrames));
+    return addon.smartResize(height, width, factor, rules.minPixels, maxPixels);
+  }
+  const most = Math.max(rules.maxPixels, MAX_REQUESTED_PIXELS);
+  return addon.smartResize(size.height, size.width, factor, factor * factor, most);
+}
+
+function patchOptions(
+  addon: NativeAddon,
+  size: { width: number; height: number },
+  rules: VisionRules,
+  numFrames = 1,
+): NativePatchOptions {
+  return { ...rules.patch, ...resizedSize(addon, size, rules, numFrames) };
+}
+
+/** What makes frames of `size` smaller by these rules; undefined where they do not become smaller. */
+export function createFrameResizer(
+  addon: NativeAddon,
+  size: { width: number; height: number },
+  rules: VisionRules,
+  numFrames: number,
+): FrameResizer | undefined {
+  const { width, height } = resizedSize(addon, size, rules, numFrames);
+  if (width * height >= size.width * size.height) return undefined;
+  const options = { width, height, filter: rules.patch.filter };
+  const resize = (frame: Uint8Array): Promise<Uint8Array> =>
+    withNativeErrors('video', async () => addon.resizeRgb(frame, size.width, size.height, options));
+  return { width, height, resize };
 }
 
 /** Patches of one picture. Throws `invalid_image`, `invalid_value`. */
@@ -154,7 +222,13 @@ export async function processVideo(
   const secondsPerGrid = rules.temporalPatchSize / video.sampledFps;
   const { frames, width, height } = video;
   const media = await withNativeErrors('video', async () =>
-    addon.patchifyVideo(frames, width, height, secondsPerGrid, patchOptions(addon, video, rules)),
+    addon.patchifyVideo(
+      frames,
+      width,
+      height,
+      secondsPerGrid,
+      patchOptions(addon, video, rules, frames.length),
+    ),
   );
   const numTokens = numMergedTokens(media, rules);
   return { modality: 'video', media, numTokens, sizeBytes: media.sizeBytes, secondsPerGrid };

@@ -7,14 +7,13 @@ import {
   isNotEmpty,
   mediaProperties,
   streamProperties,
-  toMediaOptions,
   toStreamFields,
   type GenerationBody,
   type WireMediaOptions,
   type WireStream,
 } from './common.js';
 import { MAX_LOGPROBS, samplingProperties, toSamplingOptions, type WireSampling } from './sampling.js';
-import type { ChatMessage, ChatOptions, SamplingOptions } from './types.js';
+import type { ChatMessage, ChatOptions, ReasoningEffort, SamplingOptions } from './types.js';
 import { bodyChecker, refuseUnsupported, type JsonObject, type UnsupportedRules } from './validate.js';
 
 export interface ChatCompletionRequest extends GenerationBody {
@@ -26,10 +25,13 @@ export interface ChatCompletionRequest extends GenerationBody {
 export interface WireChat extends WireMediaOptions {
   messages: unknown[];
   tools?: unknown[];
-  chat_template?: unknown;
+  documents?: unknown[];
+  reasoning_effort?: ReasoningEffort;
+  chat_template?: string;
   chat_template_kwargs?: Record<string, unknown>;
   add_generation_prompt?: boolean;
   continue_final_message?: boolean;
+  add_special_tokens?: boolean;
 }
 
 interface WireChatCompletion extends WireChat, WireSampling, WireStream {
@@ -38,12 +40,27 @@ interface WireChatCompletion extends WireChat, WireSampling, WireStream {
   top_logprobs?: number;
 }
 
+/** Values of `reasoning_effort`. */
+export const REASONING_EFFORTS: readonly ReasoningEffort[] = [
+  'none',
+  'minimal',
+  'low',
+  'medium',
+  'high',
+  'xhigh',
+  'max',
+];
+
 export const chatProperties = {
   messages: { type: 'array', minItems: 1, maxItems: 4096 },
   tools: { type: 'array', maxItems: 128, items: { type: 'object' } },
+  documents: { type: 'array', maxItems: 1024, items: { type: 'object' } },
+  reasoning_effort: { type: 'string', enum: [...REASONING_EFFORTS] },
+  chat_template: { type: 'string', minLength: 1 },
   chat_template_kwargs: { type: 'object', maxProperties: 64 },
   add_generation_prompt: { type: 'boolean' },
   continue_final_message: { type: 'boolean' },
+  add_special_tokens: { type: 'boolean' },
   ...mediaProperties,
 };
 
@@ -68,17 +85,8 @@ const UNSUPPORTED: UnsupportedRules = {
   audio: () => true,
 };
 
-/** The chat options of a checked body; refuses templates that come with the request. */
+/** The chat options of a checked body. Whether a template of the request is taken is for the model to say. */
 export function toChatOptions(body: WireChat): ChatOptions {
-  if (body.chat_template !== undefined) {
-    throw new SensoriumError(
-      'invalid_value',
-      "'chat_template' is not accepted in a request; start the server with it.",
-      {
-        param: 'chat_template',
-      },
-    );
-  }
   for (const key of ['chat_template', 'tokenize']) {
     if (body.chat_template_kwargs === undefined || !Object.hasOwn(body.chat_template_kwargs, key)) continue;
     throw new SensoriumError('invalid_value', `'chat_template_kwargs' must not set '${key}'.`, {
@@ -97,7 +105,12 @@ export function toChatOptions(body: WireChat): ChatOptions {
     continueFinalMessage: body.continue_final_message,
     addGenerationPrompt: body.add_generation_prompt ?? body.continue_final_message !== true,
     tools: body.tools,
-    ...toMediaOptions(body),
+    documents: body.documents,
+    reasoningEffort: body.reasoning_effort,
+    addSpecialTokens: body.add_special_tokens,
+    chatTemplate: body.chat_template,
+    mmProcessorKwargs: body.mm_processor_kwargs,
+    mediaIoKwargs: body.media_io_kwargs,
   };
 }
 
@@ -108,20 +121,19 @@ function toSampling(body: WireChatCompletion): SamplingOptions {
       param: 'top_logprobs',
     });
   }
-  return {
-    ...toSamplingOptions(body, body.max_completion_tokens ?? body.max_tokens),
-    logprobs: logprobs ? (topLogprobs ?? 0) : undefined,
-  };
+  const sampling = toSamplingOptions(body, body.max_completion_tokens ?? body.max_tokens);
+  sampling.logprobs = logprobs ? (topLogprobs ?? 0) : undefined;
+  return sampling;
 }
 
 /** Checks the body of POST /v1/chat/completions. */
 export function parseChatCompletion(body: unknown, rules: MediaRules): ChatCompletionRequest {
   const wire = checkBody(body);
   refuseUnsupported(wire as unknown as JsonObject, UNSUPPORTED);
-  return {
-    ...toStreamFields(wire),
-    sampling: toSampling(wire),
-    options: toChatOptions(wire),
-    messages: parseMessages(wire.messages, { rules, isStrict: true }).messages,
-  };
+  // Field by field: V8 makes objects that begin with a spread many times slower, on the busiest route.
+  const request = toStreamFields(wire) as ChatCompletionRequest;
+  request.sampling = toSampling(wire);
+  request.options = toChatOptions(wire);
+  request.messages = parseMessages(wire.messages, { rules, isStrict: true }).messages;
+  return request;
 }

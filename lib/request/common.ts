@@ -1,3 +1,4 @@
+import { checkId } from '../chat/identifiers.js';
 import { SensoriumError } from '../errors.js';
 import type { MediaOptions } from '../media/types.js';
 import type { SamplingOptions } from './types.js';
@@ -44,7 +45,7 @@ export const streamProperties: Record<keyof WireStream, Record<string, unknown>>
     },
   },
   return_token_ids: flag,
-  cache_salt: { type: 'string', minLength: 1, maxLength: 256 },
+  cache_salt: { type: 'string' },
 };
 
 export const mediaProperties: Record<keyof WireMediaOptions, Record<string, unknown>> = {
@@ -81,8 +82,9 @@ export const DECLINED: UnsupportedRules = {
   bad_words: isNotEmpty,
 };
 
-export function toMediaOptions(body: WireMediaOptions): MediaOptions {
-  return { mmProcessorKwargs: body.mm_processor_kwargs, mediaIoKwargs: body.media_io_kwargs };
+/** The checked salt of a body. Throws `invalid_value`. */
+export function readCacheSalt({ cache_salt: salt }: { cache_salt?: string }): string | undefined {
+  return salt === undefined ? undefined : checkId(salt, 'cache_salt');
 }
 
 export function toStreamFields(body: WireStream): Omit<GenerationBody, 'sampling'> {
@@ -98,6 +100,6 @@ export function toStreamFields(body: WireStream): Omit<GenerationBody, 'sampling
     hasUsageEvent: body.stream_options?.include_usage ?? false,
     hasContinuousUsage: body.stream_options?.continuous_usage_stats ?? false,
     returnTokenIds: body.return_token_ids ?? false,
-    cacheSalt: body.cache_salt,
+    cacheSalt: readCacheSalt(body),
   };
 }

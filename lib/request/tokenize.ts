@@ -2,7 +2,7 @@ import { parseMessages } from '../chat/parts.js';
 import { SensoriumError } from '../errors.js';
 import type { MediaRules } from '../llm/types.js';
 import { chatProperties, toChatOptions, type WireChat } from './chat-completion.js';
-import { streamProperties } from './common.js';
+import { readCacheSalt, streamProperties } from './common.js';
 import { checkTokenIds } from './completion.js';
 import type { ChatMessage, ChatOptions } from './types.js';
 import { bodyChecker } from './validate.js';
@@ -22,13 +22,12 @@ const MAX_DETOKENIZED = 2 ** 18;
 const { model, cache_salt } = streamProperties;
 
 const checkTokenize = bodyChecker<
-  Partial<WireChat> & { model?: string; cache_salt?: string; prompt?: string; add_special_tokens?: boolean }
+  Partial<WireChat> & { model?: string; cache_salt?: string; prompt?: string }
 >({
   ...chatProperties,
   model,
   cache_salt,
   prompt: { type: 'string' },
-  add_special_tokens: { type: 'boolean' },
 });
 
 const checkDetokenize = bodyChecker<{ model?: string; tokens: unknown[] }>(
@@ -39,7 +38,7 @@ const checkDetokenize = bodyChecker<{ model?: string; tokens: unknown[] }>(
 /** Checks the body of POST /tokenize: a prompt or messages. */
 export function parseTokenize(body: unknown, rules: MediaRules): TokenizeRequest {
   const wire = checkTokenize(body);
-  const common = { model: wire.model, cacheSalt: wire.cache_salt };
+  const common = { model: wire.model, cacheSalt: readCacheSalt(wire) };
   if (wire.prompt !== undefined && wire.messages !== undefined) {
     throw new SensoriumError('invalid_value', "Give either 'prompt' or 'messages', not both.", {
       param: 'prompt',

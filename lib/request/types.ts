@@ -23,8 +23,10 @@ export interface SamplingOptions {
   n?: number | undefined;
 }
 
-/** A content part after checking: text, or a reference to a media part. */
-export type ContentPart = { type: 'text'; text: string } | { type: 'media'; media: MediaPart };
+/** A content part after checking: text, or a reference to a media part. `extra`: further keys, for templates to read. */
+export type ContentPart =
+  | { type: 'text'; text: string; extra?: Record<string, unknown> | undefined }
+  | { type: 'media'; media: MediaPart; extra?: Record<string, unknown> | undefined };
 
 export interface ChatMessage {
   role: string;
@@ -35,11 +37,19 @@ export interface ChatMessage {
   extra: Record<string, unknown>;
 }
 
+/** How long a model that can think may do so; templates read it. */
+export type ReasoningEffort = 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
+
 export interface ChatOptions extends MediaOptions {
   chatTemplateKwargs?: Record<string, unknown> | undefined;
   addGenerationPrompt?: boolean | undefined;
   continueFinalMessage?: boolean | undefined;
   tools?: unknown[] | undefined;
+  /** For templates of retrieval: objects with a title and a text, as a rule. */
+  documents?: unknown[] | undefined;
+  reasoningEffort?: ReasoningEffort | undefined;
+  /** Puts the tokenizer's own BOS and its like around the rendered template. Default false: templates print them. */
+  addSpecialTokens?: boolean | undefined;
   /** Jinja text of this request alone; taken only where the model was loaded with `trustRequestChatTemplate`. */
   chatTemplate?: string | undefined;
 }

@@ -96,7 +96,11 @@ function toError(error: ErrorObject): SensoriumError {
 
 /** The body without its null fields: clients send null for "not given". */
 function withoutNulls(body: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
+  for (const field in body) {
+    if (body[field] === null)
+      return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
+  }
+  return body;
 }
 
 /**
@@ -118,11 +122,13 @@ export function bodyChecker<T>(
 
 /** Throws `not_supported` when a known field asks for something this server does not do. */
 export function refuseUnsupported(body: JsonObject, rules: UnsupportedRules): void {
-  for (const [field, isUnsupported] of Object.entries(rules)) {
+  // Bodies have a few fields, rules are many.
+  for (const field in body) {
+    const isUnsupported = Object.hasOwn(rules, field) ? rules[field] : undefined;
     const value = body[field];
-    if (value === undefined || value === null || !isUnsupported(value)) continue;
-    throw new SensoriumError('not_supported', `'${field}' with this value is not supported.`, {
-      param: field,
-    });
+    if (isUnsupported === undefined || value === undefined || value === null || !isUnsupported(value))
+      continue;
+    const message = `'${field}' with this value is not supported.`;
+    throw new SensoriumError('not_supported', message, { param: field });
   }
 }

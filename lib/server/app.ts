@@ -37,8 +37,8 @@ const notFound: Route = {
 function wrongMethod(route: Route): Route {
   return {
     ...route,
-    handle: ({ request, response }) => {
-      response.setHeader('allow', route.method === 'GET' ? 'GET, HEAD' : route.method);
+    handle: ({ request, headers }) => {
+      headers['allow'] = route.method === 'GET' ? 'GET, HEAD' : route.method;
       throw new SensoriumError(
         'method_not_allowed',
         `${route.path} answers ${route.method}, not ${request.method}.`,

@@ -8,27 +8,27 @@ import { sumUsages, wireUsage, type ResponseHead, type WireUsage } from './respo
 import { EventStream } from './sse.js';
 import type { ServerLLM } from './types.js';
 
-/** Throws `model_not_found` unless `model` is absent or the served one. */
+/** Throws `model_not_found` unless `model` is absent or one of the served names. */
 export function checkModel(llm: ServerLLM, model: string | undefined): void {
-  if (model === undefined || model === llm.modelId) return;
-  throw new SensoriumError(
-    'model_not_found',
-    `The model '${model.slice(0, 256)}' is not served here; '${llm.modelId}' is.`,
-    {
-      param: 'model',
-    },
-  );
+  if (model === undefined || llm.modelIds.includes(model)) return;
+  const message = `The model '${model.slice(0, 256)}' is not served here; '${llm.modelId}' is.`;
+  throw new SensoriumError('model_not_found', message, { param: 'model' });
 }
 
-/** What the engine needs of a checked body besides its prompt. */
-export function submitOptions(exchange: Exchange, body: GenerationBody, requestId: string): SubmitOptions {
-  return {
-    sampling: body.sampling,
-    requestId,
-    cacheSalt: cacheSaltOf(exchange.tenant, body.cacheSalt),
-    signal: exchange.signal,
-    paramStyle: 'snake',
-  };
+/** `options` with what the engine needs of a checked body besides its prompt. */
+export function submitOptions<T extends object>(
+  exchange: Exchange,
+  body: GenerationBody,
+  requestId: string,
+  options: T,
+): T & SubmitOptions {
+  const filled: T & SubmitOptions = options;
+  filled.sampling = body.sampling;
+  filled.requestId = requestId;
+  filled.cacheSalt = cacheSaltOf(exchange.tenant, body.cacheSalt);
+  filled.signal = exchange.signal;
+  filled.paramStyle = 'snake';
+  return filled;
 }
 
 /** Submits every prompt or none: when one is refused, the others are aborted. */
@@ -42,6 +42,16 @@ export async function submitAll(submissions: Promise<RunningRequest>[]): Promise
     outcome.value.abort();
   }
   throw failed.reason;
+}
+
+/** The result of one prompt. */
+export async function collect(request: RunningRequest): Promise<RequestResult> {
+  try {
+    return await request.result();
+  } catch (error) {
+    request.abort();
+    throw error;
+  }
 }
 
 /** The results of all prompts; the first failure aborts the rest. */

@@ -28,10 +28,21 @@ const TOTALS: [string, string, (stats: LLMStats) => number][] = [
     'Media parts found there: not fetched and not preprocessed.',
     (s) => s.mediaCache.hits,
   ],
+  ['media_cache_evictions_total', 'Processed media dropped to make room.', (s) => s.mediaCache.evictions],
   ['encoder_cache_queries_total', 'Media items looked up in the encoder cache.', (s) => s.encoderQueries],
   ['encoder_cache_hits_total', 'Media items found there: not encoded again.', (s) => s.encoderHits],
-  ['prefix_cache_queries_total', 'Prefix cache lookups, as the engine counts them.', (s) => s.prefixQueries],
-  ['prefix_cache_hits_total', 'Prefix cache hits, in the same unit.', (s) => s.prefixHits],
+  [
+    'encoder_cache_evictions_total',
+    'Encoder rows of a media item dropped to make room.',
+    (s) => s.encoderEvictions,
+  ],
+  ['prefix_cache_queries_total', 'Prompt tokens looked up in the prefix cache.', (s) => s.prefixQueries],
+  ['prefix_cache_hits_total', 'Prompt tokens found there: not computed again.', (s) => s.prefixHits],
+  [
+    'prefix_cache_evictions_total',
+    'Blocks of cached prefixes dropped to make room.',
+    (s) => s.prefixEvictions,
+  ],
   ['preemptions_total', 'Sequences put back to be computed again.', (s) => s.numPreemptions],
   ['engine_steps_total', 'Steps of the engine.', (s) => s.numSteps],
 ];
@@ -48,6 +59,7 @@ const GAUGES: [string, string, (stats: LLMStats) => number][] = [
   ['kv_cache_bytes', 'Bytes of the KV cache.', (s) => s.kvCacheBytes],
   ['media_cache_bytes', 'Bytes of processed media held.', (s) => s.mediaCache.sizeBytes],
   ['encoder_cache_bytes', 'Bytes of encoder rows held.', (s) => s.encoderCacheBytes],
+  ['prefix_cache_bytes', 'Bytes of the KV cache whose prefixes can be reused.', (s) => s.prefixCacheBytes],
   ['weight_bytes', 'Bytes of the weights.', (s) => s.weightBytes],
 ];
 
@@ -57,12 +69,8 @@ export class ServerMetrics {
   readonly #llm: ServerLLM;
   readonly #stopObserving: () => void;
   readonly #mirrors: ((stats: LLMStats) => void)[] = [];
-  readonly #requests = new Counter({
-    name: 'sensorium_requests_total',
-    help: 'HTTP requests answered.',
-    labelNames: ['route', 'status'] as const,
-    registers: [this.#registry],
-  });
+  /** Counted here and handed over when somebody looks: a labelled counter costs too much for every request. */
+  readonly #numRequests = new Map<string, { route: string; status: string; count: number }>();
   readonly #finished = new Counter({
     name: 'sensorium_generations_total',
     help: 'Generation requests that ended, by how: a finish reason, or the code of an error.',
@@ -99,6 +107,7 @@ export class ServerMetrics {
   constructor(llm: ServerLLM) {
     this.#llm = llm;
     this.#stopObserving = llm.observe((observation) => this.#observe(observation));
+    this.#mirrorRequests();
     for (const [name, help, read] of TOTALS) {
       const counter = new Counter({ name: `sensorium_${name}`, help, registers: [this.#registry] });
       this.#mirrors.push((stats) => {
@@ -130,7 +139,10 @@ export class ServerMetrics {
   }
 
   countRequest(route: string, status: number): void {
-    this.#requests.inc({ route, status: String(status) });
+    const key = `${status} ${route}`;
+    const known = this.#numRequests.get(key);
+    if (known === undefined) this.#numRequests.set(key, { route, status: String(status), count: 1 });
+    else known.count++;
   }
 
   observeInterToken(milliseconds: number): void {
@@ -146,6 +158,20 @@ export class ServerMetrics {
   close(): void {
     this.#stopObserving();
     this.#registry.clear();
+  }
+
+  #mirrorRequests(): void {
+    const counter = new Counter({
+      name: 'sensorium_requests_total',
+      help: 'HTTP requests answered.',
+      labelNames: ['route', 'status'] as const,
+      registers: [this.#registry],
+    });
+    this.#mirrors.push(() => {
+      counter.reset();
+      for (const { route, status, count } of this.#numRequests.values())
+        counter.inc({ route, status }, count);
+    });
   }
 
   #histogram(name: string, help: string): Histogram {

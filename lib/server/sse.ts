@@ -37,7 +37,9 @@ export class EventStream {
 
   #begin(): void {
     this.#hasBegun = true;
-    this.#exchange.response.writeHead(200, {
+    const { response, headers } = this.#exchange;
+    response.writeHead(200, {
+      ...headers,
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',

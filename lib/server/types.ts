@@ -10,6 +10,7 @@ import type { ServerMetrics } from './metrics.js';
 export type ServerLLM = Pick<
   LLM,
   | 'modelId'
+  | 'modelIds'
   | 'maxModelLen'
   | 'info'
   | 'isa'
@@ -30,7 +31,7 @@ export type ServerLLM = Pick<
 >;
 
 export interface AppOptions {
-  /** Any of them opens every route; none: no key is asked for. */
+  /** Any of them opens every route, each is a tenant of its own; none: no key is asked for. */
   apiKeys?: string[] | undefined;
   /** Largest request body. Default 64. */
   maxBodyMb?: number | undefined;

@@ -110,8 +110,13 @@ export class Tokenizer {
    * A rendered template's ids, in slices: control tokens are recognised, then `restore` gives each stretch between
    * them its final text, in which they are not.
    */
-  encodeRendered(text: string, restore: (plain: string) => string, check?: TokenCheck): Promise<number[]> {
-    return runInSlices(this.encoder.encodeRendered(text, restore), check);
+  async encodeRendered(
+    text: string,
+    restore: (plain: string) => string,
+    check?: TokenCheck,
+    options: EncodeOptions = {},
+  ): Promise<number[]> {
+    return this.surround(await runInSlices(this.encoder.encodeRendered(text, restore), check), options);
   }
 
   decode(tokenIds: readonly number[], options: { skipSpecialTokens?: boolean | undefined } = {}): string {

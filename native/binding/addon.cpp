@@ -15,6 +15,7 @@
 #include "binding/media_object.h"
 #include "binding/request_reader.h"
 #include "binding/view_functions.h"
+#include "binding/worker_priority.h"
 #include "core/allocator.h"
 #include "models/model.h"
 
@@ -57,6 +58,8 @@ Napi::Value find_companion_entry(const Napi::CallbackInfo& info) {
 
 void return_freed_memory_entry(const Napi::CallbackInfo&) { return_freed_memory(); }
 
+Napi::Value lower_worker_priority_entry(const Napi::CallbackInfo& info) { return lower_worker_priority(info.Env()); }
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto data = std::make_unique<AddonData>();
   data->media_class = Napi::Persistent(MediaObject::define(env));
@@ -67,6 +70,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("supportedArchitectures", Napi::Function::New<supported_architectures_entry>(env, "supportedArchitectures"));
   exports.Set("findCompanion", Napi::Function::New<find_companion_entry>(env, "findCompanion"));
   exports.Set("returnFreedMemory", Napi::Function::New<return_freed_memory_entry>(env, "returnFreedMemory"));
+  exports.Set("lowerWorkerPriority", Napi::Function::New<lower_worker_priority_entry>(env, "lowerWorkerPriority"));
   exports.Set("createEngine", Napi::Function::New<create_engine_entry>(env, "createEngine"));
   add_media_functions(env, exports);
   add_view_functions(env, exports);

@@ -106,6 +106,7 @@ Napi::Object write_stats(Napi::Env env, const EngineStats& stats) {
   set_number(object, "encoderEvictions", stats.encoder_evictions);
   set_number(object, "encoderCacheBytes", stats.encoder_cache_bytes);
   set_number(object, "kvCacheBytes", stats.kv_cache_bytes);
+  set_number(object, "prefixCacheBytes", stats.prefix_cache_bytes);
   set_number(object, "weightBytes", stats.weight_bytes);
   set_number(object, "numSteps", stats.num_steps);
   set_number(object, "numPreemptions", stats.num_preemptions);

@@ -12,16 +12,19 @@
 #include "binding/media_object.h"
 #include "binding/patch_options.h"
 #include "binding/promise_worker.h"
+#include "media/embeddings.h"
 #include "media/log_mel.h"
 #include "media/patchify.h"
 #include "media/resample.h"
+#include "media/resize.h"
 
 namespace sensorium::binding {
 namespace {
 
+/// Keeps a resized picture within 3 GiB.
+constexpr int32_t kMaxResizedSide = 32767;
 /// Mel frames of a window: two days of sound.
 constexpr int64_t kMaxWindowFrames = int64_t{1} << 24;
-
 constexpr int64_t kMaxPixelLimit = int64_t{1} << 40;
 
 class PatchifyWorker : public PromiseWorker {
@@ -47,6 +50,37 @@ class PatchifyWorker : public PromiseWorker {
   Modality modality_;
   float seconds_per_grid_;
   std::shared_ptr<const ProcessedMedia> media_;
+};
+
+class ResizeWorker : public PromiseWorker {
+ public:
+  ResizeWorker(Napi::Env env, const Napi::Value& pixels, RgbView view, const Fields& fields)
+      : PromiseWorker(env), pixels_(pixels, "pixels"), view_(view), filter_(read_filter(fields)) {
+    const size_t num_bytes = static_cast<size_t>(view.width) * view.height * 3;
+    if (pixels_.values().size() != num_bytes) {
+      throw Error(ErrorCode::kInvalidArgument, "pixels of " + std::to_string(view.width) + " x " + std::to_string(view.height) +
+                                                   " need " + std::to_string(num_bytes) + " bytes");
+    }
+    view_.data = pixels_.values().data();
+    size_ = {fields.int32("height", 1, kMaxResizedSide), fields.int32("width", 1, kMaxResizedSide)};
+  }
+
+ private:
+  void run() override {
+    resized_.resize(static_cast<size_t>(size_.width) * size_.height * 3);
+    resize_rgb(view_, size_.width, size_.height, filter_, resized_.data());
+  }
+  Napi::Value result(Napi::Env env) override {
+    Napi::Uint8Array out = Napi::Uint8Array::New(env, resized_.size());
+    std::memcpy(out.Data(), resized_.data(), resized_.size());
+    return out;
+  }
+
+  HeldArray<uint8_t> pixels_;
+  RgbView view_;
+  ResizeFilter filter_;
+  ImageSize size_;
+  std::vector<uint8_t> resized_;
 };
 
 class LogMelWorker : public PromiseWorker {
@@ -104,6 +138,54 @@ class ResampleWorker : public PromiseWorker {
   std::vector<float> resampled_;
 };
 
+Modality read_modality(const Napi::Value& value) {
+  const std::string name = read_string(value, "modality", 16);
+  if (name == "image") return Modality::kImage;
+  if (name == "video") return Modality::kVideo;
+  if (name == "audio") return Modality::kAudio;
+  throw Error(ErrorCode::kInvalidArgument, "modality must be image, video or audio");
+}
+
+PatchGrid read_grid(const Napi::Value& value) {
+  const Napi::Array sizes = read_array(value, "grid", 3);
+  if (sizes.Length() != 3) throw Error(ErrorCode::kInvalidArgument, "grid must have 3 elements");
+  const auto size = [&](uint32_t i) { return static_cast<int32_t>(read_integer(sizes.Get(i), "grid", 0, INT32_MAX)); };
+  return {size(0), size(1), size(2)};
+}
+
+class EmbeddingsWorker : public PromiseWorker {
+ public:
+  explicit EmbeddingsWorker(const Napi::CallbackInfo& info)
+      : PromiseWorker(info.Env()),
+        modality_(read_modality(info[0])),
+        rows_(info[1], "rows"),
+        num_rows_(read_integer(info[2], "numRows", 1, INT32_MAX)),
+        grid_(read_grid(info[3])),
+        seconds_per_grid_(static_cast<float>(read_number(info[4], "secondsPerGrid", 0.0, 1e6))) {}
+
+ private:
+  void run() override {
+    media_ =
+        std::make_shared<const ProcessedMedia>(take_embeddings(modality_, rows_.values(), num_rows_, grid_, seconds_per_grid_));
+  }
+  Napi::Value result(Napi::Env env) override { return MediaObject::create(env, std::move(media_)); }
+
+  Modality modality_;
+  HeldArray<float> rows_;
+  int64_t num_rows_;
+  PatchGrid grid_;
+  float seconds_per_grid_;
+  std::shared_ptr<const ProcessedMedia> media_;
+};
+
+/// Detaches the whole buffer behind a typed array, which frees it; one that is shared with other arrays stays.
+void release_entry(const Napi::CallbackInfo& info) {
+  if (!info[0].IsTypedArray()) return;
+  const auto array = info[0].As<Napi::TypedArray>();
+  Napi::ArrayBuffer buffer = array.ArrayBuffer();
+  if (array.ByteLength() == buffer.ByteLength() && !buffer.IsDetached()) buffer.Detach();
+}
+
 Napi::Value smart_resize_entry(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto side = [&](size_t i, const char* name) {
@@ -130,6 +212,13 @@ Napi::Value patchify_image_entry(const Napi::CallbackInfo& info) {
     frames.emplace_back(info[0], "pixels");
     HeldFrames held(std::move(frames), read_side(info[1], "width"), read_side(info[2], "height"));
     return PromiseWorker::start(std::make_unique<PatchifyWorker>(info.Env(), std::move(held), info[3], Modality::kImage, 0.0F));
+  });
+}
+
+Napi::Value resize_rgb_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const RgbView view{nullptr, read_side(info[1], "width"), read_side(info[2], "height")};
+    return PromiseWorker::start(std::make_unique<ResizeWorker>(info.Env(), info[0], view, Fields(info[3], "options")));
   });
 }
 
@@ -171,6 +260,10 @@ Napi::Value sound_window_entry(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value embeddings_entry(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return PromiseWorker::start(std::make_unique<EmbeddingsWorker>(info)); });
+}
+
 Napi::Value resample_entry(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value { return PromiseWorker::start(std::make_unique<ResampleWorker>(info)); });
 }
@@ -178,11 +271,14 @@ Napi::Value resample_entry(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void add_media_functions(Napi::Env env, Napi::Object exports) {
+  exports.Set("release", Napi::Function::New<release_entry>(env, "release"));
   exports.Set("smartResize", Napi::Function::New<smart_resize_entry>(env, "smartResize"));
   exports.Set("patchifyImage", Napi::Function::New<patchify_image_entry>(env, "patchifyImage"));
   exports.Set("patchifyVideo", Napi::Function::New<patchify_video_entry>(env, "patchifyVideo"));
+  exports.Set("resizeRgb", Napi::Function::New<resize_rgb_entry>(env, "resizeRgb"));
   exports.Set("logMel", Napi::Function::New<log_mel_entry>(env, "logMel"));
   exports.Set("soundWindow", Napi::Function::New<sound_window_entry>(env, "soundWindow"));
+  exports.Set("embeddings", Napi::Function::New<embeddings_entry>(env, "embeddings"));
   exports.Set("resample", Napi::Function::New<resample_entry>(env, "resample"));
 }
 

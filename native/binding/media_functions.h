@@ -4,7 +4,7 @@
 
 namespace sensorium::binding {
 
-/// Adds smartResize, patchifyImage, patchifyVideo, logMel and resample.
+/// Adds smartResize, patchifyImage, patchifyVideo, resizeRgb, logMel and resample.
 void add_media_functions(Napi::Env env, Napi::Object exports);
 
 }  // namespace sensorium::binding

@@ -204,6 +204,8 @@ EngineStats Engine::stats() const {
   const std::lock_guard lock(impl_->mutex);
   EngineStats stats = impl_->state.stats();
   stats.kv_cache_bytes = impl_->runner.kv_cache().size_bytes();
+  stats.prefix_cache_bytes =
+      stats.kv_cache_bytes / static_cast<size_t>(stats.num_blocks) * static_cast<size_t>(stats.num_cached_blocks);
   stats.weight_bytes = impl_->runner.model().info().weight_bytes;
   return stats;
 }

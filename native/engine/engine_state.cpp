@@ -226,6 +226,7 @@ EngineStats EngineState::stats() const {
   stats.prefix_queries = counts.prefix_queries;
   stats.prefix_hits = counts.prefix_hits;
   stats.prefix_evictions = prefix_cache_.num_evictions();
+  stats.num_cached_blocks = std::ssize(prefix_cache_);
   stats.encoder_queries = counts.encoder_queries;
   stats.encoder_hits = counts.encoder_hits;
   stats.encoder_evictions = encoder_cache_.num_evictions();

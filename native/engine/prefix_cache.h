@@ -54,7 +54,7 @@ class PrefixCache {
   /// Forgets the blocks that nobody uses.
   void clear() { blocks_.drop_reusable(); }
 
-  size_t size() const { return entries_.size(); }
+  size_t size() const { return entries_.size(); }  ///< in blocks
   int64_t num_evictions() const { return num_evictions_; }
 
  private:

@@ -37,6 +37,7 @@ export async function lint() {
       'warn',
       '.',
     ]),
+    await check('reference page', node, ['scripts/reference.mjs', '--check']),
     await check('arrows', node, ['scripts/lint-arrows.mjs']),
     await clangFormat(),
   ]);

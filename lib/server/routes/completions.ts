@@ -99,7 +99,7 @@ async function handle(exchange: Exchange): Promise<void> {
   const running = await submitAll(
     body.prompts.map((prompt, index) =>
       llm
-        .submitPrompt(prompt, [], submitOptions(exchange, body, numPrompts === 1 ? id : `${id}-${index}`))
+        .submitPrompt(prompt, [], submitOptions(exchange, body, numPrompts === 1 ? id : `${id}-${index}`, {}))
         .catch((error: unknown) => blamePrompt(error, index, numPrompts)),
     ),
   );

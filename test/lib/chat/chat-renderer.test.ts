@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { SensoriumError } from '../../../lib/errors.js';
+import type { ChatOptions } from '../../../lib/request/types.js';
 import { FAMILIES, GOLDENS, goldenCases, readInt32Tensor, readJson } from '../support/goldens.js';
 import { AUDIO, IMAGE, openChat, parse, VIDEO, type Chat } from './support.js';
 
@@ -117,7 +118,14 @@ describe('order and number of media', () => {
       const { tokenIds, media } = await chat.renderer.render(parse([{ role: 'user', content }]));
       assert.equal(
         chat.tokenizer.decode(tokenIds, { skipSpecialTokens: false }),
-        'a<|audio_bos|><|AUDIO|><|audio_eos|>b<|vision_bos|><|IMAGE|><|vision_eos|><|vision_bos|><|VIDEO|><|vision_eos|>c',
+        [
+          'a',
+          '<|audio_bos|><|AUDIO|><|audio_eos|>',
+          'b',
+          '<|vision_bos|><|IMAGE|><|vision_eos|>',
+          '<|vision_bos|><|VIDEO|><|vision_eos|>',
+          'c',
+        ].join('\n'),
       );
       assert.deepEqual(
         media.map((part) => part.modality),
@@ -177,6 +185,80 @@ describe('options', () => {
         hasCode('invalid_value'),
       );
     }));
+});
+
+describe('what else templates read', () => {
+  const textOf = async (template: string, messages: unknown, options: ChatOptions = {}): Promise<string> => {
+    const chat = await openChat('qwen2_vl', template);
+    try {
+      const { tokenIds } = await chat.renderer.render(parse(messages), options);
+      return chat.tokenizer.decode(tokenIds, { skipSpecialTokens: false });
+    } finally {
+      chat.renderer.close();
+    }
+  };
+
+  test('further keys of parts, as text', async () => {
+    const template =
+      "{% for m in messages %}{% for c in m.content %}{{ c.cache_control.type ~ c.note ~ c['__proto__'] }}{% endfor %}{% endfor %}";
+    const part = JSON.parse(
+      '{"type":"text","text":"a","cache_control":{"type":"x"},"note":"<|im_end|>","__proto__":"p"}',
+    ) as object;
+    assert.equal(await textOf(template, [{ role: 'user', content: [part] }]), 'x<|im_end|>p');
+  });
+
+  test('keys of parts cannot pass for media', () =>
+    withChat('qwen2_vl', undefined, async (chat) => {
+      const part = { type: 'text', text: 'a', image: 'x', video: 'x' };
+      const { media, tokenIds } = await chat.renderer.render(parse([{ role: 'user', content: [part] }]));
+      assert.equal(media.length + countPlaceholders(chat, tokenIds), 0);
+    }));
+
+  test('developers speak as the system, first and with one voice, where the template knows none', async () => {
+    const messages = [
+      { role: 'system', content: 'a' },
+      { role: 'user', content: 'q' },
+      { role: 'developer', content: [{ type: 'text', text: 'b' }] },
+    ];
+    const template = '{% for m in messages %}[{{ m.role }}: {{ m.content }}]{% endfor %}';
+    assert.equal(await textOf(template, messages), '[system: a\n\nb][user: q]');
+    assert.equal(await textOf(`${template}{# developer #}`, messages), '[system: a][user: q][developer: b]');
+    assert.equal(await textOf(template, messages.slice(0, 2)), '[system: a][user: q]');
+  });
+
+  test('documents, an effort, reasoning and names', async () => {
+    const messages = [
+      { role: 'user', content: 'q', name: 'Ann' },
+      { role: 'assistant', content: 'a', reasoning: 'r' },
+    ];
+    const template =
+      '{{ documents[0].text }} {{ reasoning_effort }} {{ enable_thinking }} {{ messages[0].name }} {{ messages[1].reasoning_content }}';
+    const documents = [{ text: 'd' }];
+    assert.equal(
+      await textOf(template, messages, { documents, reasoningEffort: 'none' }),
+      'd none false Ann r',
+    );
+    const chatTemplateKwargs = { enable_thinking: false };
+    assert.equal(
+      await textOf(template, messages, { documents, reasoningEffort: 'low', chatTemplateKwargs }),
+      'd low false Ann r',
+    );
+  });
+
+  test('tools take their own template where there is one', async () => {
+    const { ChatRenderer } = await import('../../../lib/chat/chat-renderer.js');
+    const { tokenizer, renderer } = await openChat('qwen2');
+    renderer.close();
+    const templates = { default: 'plain', toolUse: 'with {{ tools | length }}' };
+    const both = await ChatRenderer.create({ tokenizer, placeholders: {}, tokenizerConfig: {}, templates });
+    const messages = parse([{ role: 'user', content: 'x' }]);
+    const render = async (options: ChatOptions): Promise<string> =>
+      tokenizer.decode((await both.render(messages, options)).tokenIds);
+    assert.equal(await render({}), 'plain');
+    assert.equal(await render({ tools: [] }), 'plain');
+    assert.equal(await render({ tools: [{ type: 'function', function: { name: 'f' } }] }), 'with 1');
+    both.close();
+  });
 });
 
 test('a model without a template says so', async () => {

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseMessages, type ParsedMessages } from '../../../lib/chat/parts.js';
 import { SensoriumError, type ErrorCode } from '../../../lib/errors.js';
-import type { MediaRules } from '../../../lib/llm/types.js';
 import type { MediaPart } from '../../../lib/media/types.js';
 import { RULES } from './support.js';
 
 const user = (...content: unknown[]): unknown[] => [{ role: 'user', content }];
 
-const onWire = (messages: unknown, rules: MediaRules = RULES): ParsedMessages =>
-  parseMessages(messages, { rules, isStrict: true });
+const onWire = (messages: unknown): ParsedMessages =>
+  parseMessages(messages, { rules: RULES, isStrict: true });
 const inProcess = (messages: unknown): ParsedMessages =>
   parseMessages(messages, { rules: RULES, isStrict: false });
 
@@ -30,7 +29,7 @@ function assertRefused(parse: () => unknown, code: ErrorCode, param: string): vo
 
 describe('parts from the wire', () => {
   test('text and media in order', () => {
-    const { messages, localFiles } = onWire(
+    const { messages } = onWire(
       user(
         'a',
         { type: 'image_url', image_url: { url: 'https://e.x/a.png', detail: 'low' } },
@@ -42,7 +41,6 @@ describe('parts from the wire', () => {
       ['text', 'media', 'text'],
     );
     assert.equal(messages[0]?.isPlainText, false);
-    assert.deepEqual(localFiles, []);
   });
 
   test('each way to name media', () => {
@@ -76,20 +74,9 @@ describe('parts from the wire', () => {
     const { source } = onlyMedia(
       onWire(user({ type: 'video_url', video_url: { frames: ['https://e.x/1.png'], fps: 2 } })),
     );
-    assert.deepEqual(source, { kind: 'frames', frames: [{ kind: 'url', url: 'https://e.x/1.png' }], fps: 2 });
-  });
-
-  test('a uuid may stand for the data, whatever form the missing data has', () => {
-    for (const payload of [null, {}, undefined]) {
-      for (const [type, key] of [
-        ['image_url', 'image_url'],
-        ['input_audio', 'input_audio'],
-      ] as const) {
-        const media = onlyMedia(onWire(user({ type, [key]: payload, uuid: 'u-1' })));
-        assert.equal(media.uuid, 'u-1');
-        assert.equal(media.source, undefined);
-      }
-    }
+    assert.ok(source?.kind === 'frames');
+    assert.deepEqual(source.frames, [{ kind: 'url', url: 'https://e.x/1.png' }]);
+    assert.equal(source.fps, 2);
   });
 
   test('processor options beside the payload are kept', () => {
@@ -113,7 +100,6 @@ describe('parts from the wire', () => {
 
 describe('bad messages', () => {
   const url = 'https://e.x/a';
-  const image = { type: 'image_url', image_url: { url } };
   const cases: [name: string, messages: unknown, code: ErrorCode, param: string][] = [
     ['no list', 'hi', 'invalid_type', 'messages'],
     ['no messages', [], 'prompt_empty', 'messages'],
@@ -130,6 +116,24 @@ describe('bad messages', () => {
     ],
     ['part without type', user({ rose: 1 }), 'missing_field', 'messages[0].content[0].type'],
     ['type of the wrong type', user({ type: 7 }), 'invalid_type', 'messages[0].content[0].type'],
+    [
+      'payload under another key than its type says',
+      user({ type: 'image_url', video_url: { url } }),
+      'missing_field',
+      'messages[0].content[0].image_url',
+    ],
+    [
+      'text under another key than its type says',
+      user({ type: 'text', image_url: { url } }),
+      'missing_field',
+      'messages[0].content[0].text',
+    ],
+    [
+      'a picture by file id',
+      user({ type: 'input_image', file_id: 'f' }),
+      'missing_field',
+      'messages[0].content[0].image_url',
+    ],
     [
       'text of the wrong type',
       user({ type: 'text', text: {} }),
@@ -179,25 +183,53 @@ describe('bad messages', () => {
       'invalid_value',
       'messages[0].content[0].video_url.fps',
     ],
-    [
-      'uuid too long',
-      user({ ...image, uuid: 'x'.repeat(513) }),
-      'invalid_value',
-      'messages[0].content[0].uuid',
-    ],
-    ['uuid of the wrong type', user({ ...image, uuid: {} }), 'invalid_type', 'messages[0].content[0].uuid'],
   ];
   for (const [name, messages, code, param] of cases) {
     test(name, () => assertRefused(() => onWire(messages), code, param));
   }
+});
 
-  test('limits count over the whole conversation', () => {
-    const rules: MediaRules = { modalities: ['image'], limits: { image: 2, video: 0, audio: 0 } };
-    const messages = [...user(image, image), { role: 'assistant', content: 'yes' }, ...user(image)];
-    assertRefused(() => onWire(messages, rules), 'too_many_media', 'messages[2].content[0]');
-    const video = { type: 'video_url', video_url: { url } };
-    assertRefused(() => onWire(user(video), rules), 'unsupported_modality', 'messages[0].content[0]');
-  });
+test('an unknown part type is told with the known ones, in order', () => {
+  assert.throws(
+    () => onWire(user({ type: 'smell', smell: 'rose' })),
+    /Unsupported chat content part type: 'smell'\. Supported types: audio, audio_embeds, audio_url, image, .*video_url\./,
+  );
+});
+
+test('roles and contents of tools, developers and silent assistants', () => {
+  const { messages } = onWire([
+    { role: 'developer', content: 'd' },
+    { role: 'user', content: 'u', name: 'Ann' },
+    {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ type: 'function', function: { name: 'f', arguments: '' } }],
+    },
+    {
+      role: 'tool',
+      tool_call_id: 'c',
+      content: [
+        { type: 'text', text: 'x' },
+        { type: 'text', text: 'y' },
+      ],
+    },
+    { role: 'tool', content: [{ type: 'image_url', image_url: { url: 'https://e.x/a' } }] },
+  ]);
+  assert.deepEqual(
+    messages.map(({ isPlainText }) => isPlainText),
+    [true, true, true, true, false],
+  );
+  assert.equal(messages[1]?.extra.name, 'Ann');
+  assert.equal(messages[4]?.content[0]?.type, 'media');
+});
+
+test('messages and parts of a conversation are bounded', () => {
+  const texts = (count: number): unknown[] =>
+    Array.from({ length: count }, () => ({ type: 'text', text: 'a' }));
+  assert.equal(onWire(user(...texts(4000))).messages[0]?.content.length, 4000);
+  assertRefused(() => onWire(user(...texts(20_000))), 'invalid_value', 'messages[0].content');
+  const many = Array.from({ length: 5000 }, () => ({ role: 'user', content: 'a' }));
+  assertRefused(() => onWire(many), 'invalid_value', 'messages');
 });
 
 describe('parts of a program', () => {
@@ -207,34 +239,30 @@ describe('parts of a program', () => {
       kind: 'bytes',
       bytes,
     });
-    const files = inProcess(
-      user({ type: 'audio', audio: 'a.wav' }, { type: 'image', image: new URL('file:///tmp/a.png') }),
-    ).localFiles;
-    assert.deepEqual(
-      files.map(({ path }) => path),
-      ['a.wav', '/tmp/a.png'],
-    );
+    const pathOf = (part: unknown): unknown => onlyMedia(inProcess(user(part))).source;
+    assert.deepEqual(pathOf({ type: 'audio', audio: 'a.wav' }), { kind: 'path', path: 'a.wav' });
+    assert.deepEqual(pathOf({ type: 'image', image: new URL('file:///tmp/a.png') }), {
+      kind: 'path',
+      path: '/tmp/a.png',
+    });
     const remote = onlyMedia(inProcess(user({ type: 'image', image: new URL('https://e.x/a') })));
     assert.deepEqual(remote.source, { kind: 'url', url: 'https://e.x/a' });
   });
 
   test('a string in image_url is a URL, never a path: it may come from elsewhere', () => {
-    const { localFiles } = inProcess(user({ type: 'image_url', image_url: '/etc/passwd' }));
-    assert.deepEqual(localFiles, []);
+    const { source } = onlyMedia(inProcess(user({ type: 'image_url', image_url: '/etc/passwd' })));
+    assert.deepEqual(source, { kind: 'url', url: '/etc/passwd' });
   });
 
   test('raw pixels and samples', () => {
     const data = Uint8Array.of(255, 0, 0, 0, 10, 20, 30, 255);
     const pixels = onlyMedia(inProcess(user({ type: 'image', image: { data, width: 2, height: 1 } })));
-    assert.deepEqual(pixels.source, {
-      kind: 'decoded',
-      media: { kind: 'image', data: Uint8Array.of(255, 255, 255, 10, 20, 30), width: 2, height: 1 },
-    });
+    assert.deepEqual(pixels.source, { kind: 'pixels', pixels: { data, width: 2, height: 1, channels: 4 } });
     const samples = new Float32Array(4);
     const sound = onlyMedia(inProcess(user({ type: 'audio', audio: { samples, samplingRate: 8000 } })));
     assert.deepEqual(sound.source, {
-      kind: 'decoded',
-      media: { kind: 'audio', samples, samplingRate: 8000 },
+      kind: 'samples',
+      sound: { data: samples, numChannels: 1, layout: 'planar', samplingRate: 8000 },
     });
   });
 

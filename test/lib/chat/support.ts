@@ -1,6 +1,6 @@
-import { ChatRenderer } from '../../../lib/chat/chat-renderer.js';
+import { ChatRenderer, type ChatRendererParts } from '../../../lib/chat/chat-renderer.js';
 import { parseMessages } from '../../../lib/chat/parts.js';
-import type { Placeholders } from '../../../lib/chat/template-context.js';
+import type { Placeholders } from '../../../lib/chat/content-text.js';
 import type { TemplatePoolOptions } from '../../../lib/chat/template-pool.js';
 import type { MediaRules } from '../../../lib/llm/types.js';
 import { openModelFolder } from '../../../lib/model-folder/model-folder.js';
@@ -11,6 +11,7 @@ import { modelFolderOf } from '../support/goldens.js';
 export const RULES: MediaRules = {
   modalities: ['image', 'video', 'audio'],
   limits: { image: 8, video: 8, audio: 8 },
+  hasEmbeddings: true,
 };
 
 const SPELLINGS: Record<
@@ -52,12 +53,20 @@ export async function openChat(
   family: string,
   template?: string,
   pool?: Partial<TemplatePoolOptions>,
+  more: Partial<ChatRendererParts> = {},
 ): Promise<Chat> {
   const { tokenizerJson, tokenizerConfig, chatTemplates } = await openModelFolder(modelFolderOf(family));
   const tokenizer = new Tokenizer(tokenizerJson, tokenizerConfig);
   const placeholders = placeholdersOf(family, tokenizer);
   const templates = template === undefined ? chatTemplates : { default: template };
-  const renderer = await ChatRenderer.create({ tokenizer, placeholders, templates, tokenizerConfig, pool });
+  const renderer = await ChatRenderer.create({
+    tokenizer,
+    placeholders,
+    templates,
+    tokenizerConfig,
+    pool,
+    ...more,
+  });
   return {
     tokenizer,
     renderer,

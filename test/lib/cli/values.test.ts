@@ -21,9 +21,12 @@ test('lists grow with every use', () => {
 });
 
 test('limits of media parts, short and long form', () => {
-  assert.deepEqual(values.modalityLimits('{"image":2,"video":{"count":1,"num_frames":8}}'), {
+  const long = { image: 2, video: { count: 1, num_frames: 8 } };
+  assert.deepEqual(values.modalityLimits(JSON.stringify(long)), long);
+  assert.deepEqual(values.modalityLimits('image=2, video=1'), { image: 2, video: 1 });
+  assert.deepEqual(values.modalityLimits('{"video":{"count":3}}', long), {
     image: 2,
-    video: 1,
+    video: { count: 3, num_frames: 8 },
   });
   for (const text of [
     '[]',
@@ -32,6 +35,9 @@ test('limits of media parts, short and long form', () => {
     '{"image":1.5}',
     '{"smell":1}',
     '{"video":{}}',
+    '{"video":{"count":-1}}',
+    '{"video":{"smell":1}}',
+    'image=2,video',
     '3',
     'null',
   ]) {
@@ -41,6 +47,10 @@ test('limits of media parts, short and long form', () => {
 
 test('options by modality', () => {
   assert.deepEqual(values.modalityOptions('{"video":{"fps":2}}'), { video: { fps: 2 } });
+  assert.deepEqual(values.modalityOptions('{"video":{"num_frames":4}}', { video: { fps: 2 } }), {
+    video: { fps: 2, num_frames: 4 },
+  });
+  assert.deepEqual(values.mergedJsonObject('{"a":{"c":1}}', { a: { b: 2 } }), { a: { b: 2, c: 1 } });
   for (const text of ['{"video":2}', '{"smell":{}}', '{"image":null}']) {
     assert.throws(() => values.modalityOptions(text), InvalidArgumentError, text);
   }

@@ -93,10 +93,16 @@ export class FakeAddon implements NativeAddon {
   cpuInfo = notUsed;
   supportedArchitectures = notUsed;
   returnFreedMemory = notUsed;
+  lowerWorkerPriority = notUsed;
+  release = notUsed;
   smartResize = notUsed;
   patchifyImage = notUsed;
   patchifyVideo = notUsed;
+  patchifyViews = notUsed;
+  planSlices = notUsed;
+  resizeRgb = notUsed;
   logMel = notUsed;
+  embeddings = notUsed;
   resample = notUsed;
   soundWindow = notUsed;
   findCompanion = (): string => '';

@@ -95,6 +95,14 @@ describe('WAV files', () => {
     assert.deepEqual(large.samples.subarray(0, 500), small.samples.subarray(0, 500));
   });
 
+  test('six channels are averaged as two are', async () => {
+    const { samples } = await decode(wav(48_000, 100, 6));
+    const levels = Array.from({ length: 6 }, (_, channel) => ((6 + channel) * 37) % 1000);
+    const mean = levels.reduce((sum, level) => sum + level, 0) / 6 / 32_768;
+    assert.equal(samples.length, 100);
+    assert.ok(Math.abs((samples[1] as number) - mean) < 1e-7);
+  });
+
   test('a length over the limit is refused from the header', async () => {
     const context = contextWith({ maxAudioSeconds: 1 });
     await rejectsWith(decodeAudio(wav(8000, 8001), context), 'media_too_large');

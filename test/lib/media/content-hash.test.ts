@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
+import sharp from 'sharp';
 import { hashBytes, hashDecoded, mediaKey, type MediaKeyParts } from '../../../lib/media/content-hash.js';
 import type { DecodedMedia, DecodedVideo } from '../../../lib/media/types.js';
 
@@ -46,6 +47,26 @@ describe('content hashes', () => {
     ];
     const hashes = await Promise.all(all.map((media) => hashDecoded(media)));
     assert.equal(new Set(hashes).size, all.length);
+  });
+});
+
+describe('content hashes of pictures', () => {
+  test('differ with the palette, the orientation and the mode of equal pixel data', async () => {
+    const raw = { width: 2, height: 1, channels: 3 } as const;
+    const indexed = await sharp(Buffer.from([255, 0, 0, 0, 0, 255]), { raw })
+      .png({ palette: true })
+      .toBuffer();
+    const palette = Buffer.from(indexed);
+    const start = palette.indexOf('PLTE') + 4;
+    palette.fill(9, start, start + 3);
+    const plain = await sharp({ create: { width: 30, height: 100, channels: 3, background: 'red' } })
+      .jpeg()
+      .toBuffer();
+    const turned = await sharp(plain).withMetadata({ orientation: 6 }).jpeg().toBuffer();
+    const grey = await sharp(plain).greyscale().jpeg().toBuffer();
+    const files = [indexed, palette, plain, turned, grey];
+    const hashes = await Promise.all(files.map((bytes) => hashBytes(bytes)));
+    assert.equal(new Set(hashes).size, files.length);
   });
 });
 

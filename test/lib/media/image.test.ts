@@ -90,13 +90,35 @@ describe('formats', () => {
           '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/hostname"/></svg>',
         ),
       ],
-      ['PDF', Buffer.from('%PDF-1.7 ...')],
-      ['HEIC', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0')],
-      ['MP4', Buffer.from('\0\0\0\x18ftypisom\0\0\0\0')],
+      ...(
+        [
+          ['PDF', '%PDF-1.7 ...'],
+          ['HEIC', '\0\0\0\x18ftypheic\0\0\0\0'],
+          ['MP4', '\0\0\0\x18ftypisom\0\0\0\0'],
+          ['ICO', '\0\0\x01\0\x01\0\x10\x10\0\0'],
+          ['JP2', '\0\0\0\x0cjP  \r\n\x87\n'],
+          ['JP2', '\xff\x4f\xff\x51\0\x2f'],
+          ['JXL', '\xff\x0a\xfa\x1f'],
+          ['JXL', '\0\0\0\x0cJXL \r\n\x87\n'],
+          ['JXR', 'II\xbc\x01'],
+          ['EXR', 'v/1\x01\x02\0\0\0'],
+          ['HDR', '#?RADIANCE\n'],
+          ['FITS', 'SIMPLE  =                    T'],
+          ['PPM', 'P6\n1 1\n255\nabc'],
+          ['PSD', '8BPS\0\x01'],
+          ['DDS', 'DDS |\0\0\0'],
+          ['QOI', 'qoif\0\0\0\x01'],
+        ] as const
+      ).map(([name, text]): [string, Buffer] => [name, Buffer.from(text, 'latin1')]),
     ];
     for (const [name, bytes] of unwanted) {
       assert.match((await rejectsWith(decode(bytes), 'media_format_refused')).message, new RegExp(name));
     }
+  });
+
+  test('the decoder has a format of its own, which is refused as well', async () => {
+    const bytes = Buffer.from('\xb6\xa6\xf2\x08\0\0\0\x01', 'latin1');
+    await assert.rejects(decode(bytes), { code: 'media_format_refused' });
   });
 
   test('loaders that are not needed are blocked in libvips itself', async () => {
@@ -154,11 +176,31 @@ describe('alpha', () => {
     const png = await sharp(RGBA, { raw: { width: 3, height: 1, channels: 4 } })
       .png()
       .toBuffer();
-    const near = async (settings: ImageSettings, expected: number[]): Promise<void> =>
-      assert.ok(maxDifference((await decode(png, settings)).data, expected) <= 1);
-    await near(WHITE, [255, 255, 255, 227, 177, 152, 200, 100, 50]);
-    await near({ background: [0, 0, 255] }, [0, 0, 255, 100, 50, 152, 200, 100, 50]);
-    await near(KEEP_HIDDEN, [200, 100, 50, 200, 100, 50, 200, 100, 50]);
+    const becomes = async (settings: ImageSettings, expected: number[]): Promise<void> =>
+      assert.deepEqual([...(await decode(png, settings)).data], expected);
+    await becomes(WHITE, [255, 255, 255, 227, 177, 152, 200, 100, 50]);
+    await becomes({ background: [0, 0, 255] }, [0, 0, 255, 100, 50, 152, 200, 100, 50]);
+    await becomes(KEEP_HIDDEN, [200, 100, 50, 200, 100, 50, 200, 100, 50]);
+  });
+
+  test('of grey, of a palette and of 16 bits is composited too', async () => {
+    const picture = sharp(RGBA, { raw: { width: 3, height: 1, channels: 4 } });
+    const on = { background: [0, 0, 255] as [number, number, number] };
+    const greyAlpha = sharp(Buffer.from([100, 0, 100, 128, 100, 255]), {
+      raw: { width: 3, height: 1, channels: 2 },
+    });
+    const grey = await greyAlpha.toColourspace('b-w').png().toBuffer();
+    assert.equal((await sharp(grey).metadata()).channels, 2);
+    assert.deepEqual([...(await decode(grey, on)).data], [0, 0, 255, 50, 50, 177, 100, 100, 100]);
+    const deep = await picture.clone().toColourspace('rgb16').png().toBuffer();
+    assert.equal((await sharp(deep).metadata()).depth, 'ushort');
+    const expected = [0, 0, 255, 100, 50, 152, 200, 100, 50];
+    assert.deepEqual([...(await decode(deep, on)).data], expected);
+    const indexed = await picture.clone().png({ palette: true, quality: 100, effort: 1 }).toBuffer();
+    assert.ok(indexed.includes('tRNS') && indexed.includes('PLTE'));
+    const { data } = await decode(indexed, on);
+    assert.deepEqual([...data.subarray(0, 3)], [0, 0, 255]);
+    assert.ok(maxDifference(data, expected) <= 2);
   });
 });
 
@@ -168,6 +210,20 @@ describe('limits', () => {
     const work = decodeImage(readHostile('files/bomb_1bit_12000.png'), WHITE, context);
     assert.equal((await rejectsWith(work, 'media_too_large')).status, 413);
     assert.deepEqual(context.reserved, []);
+  });
+
+  test('so is one of 14000 x 14000 pixels', async () => {
+    const size = 14_000;
+    const png = await sharp({
+      create: { width: size, height: size, channels: 3, background: 'black' },
+      limitInputPixels: false,
+    })
+      .png({ colours: 2, palette: true, effort: 1 })
+      .toBuffer();
+    assert.ok(png.length < 600_000);
+    const error = await rejectsWith(decode(png), 'media_too_large');
+    assert.equal(error.status, 413);
+    assert.match(error.message, /14000 x 14000/);
   });
 
   test('the pixel limit is that of the policy', async () => {

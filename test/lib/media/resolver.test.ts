@@ -11,6 +11,7 @@ import type {
   MediaPolicy,
 } from '../../../lib/media/types.js';
 import type { KeyedItem } from '../../../lib/processors/types.js';
+import { NEEDS_FFMPEG } from '../support/ffmpeg.js';
 import { policyWith, readFixture } from './support/context.js';
 import { rejectsWith } from './support/errors.js';
 import { createFakeProcessor } from './support/fake-processor.js';
@@ -73,7 +74,7 @@ describe('sources', () => {
     const videos = processor.processed
       .map(({ media }) => media)
       .filter((media): media is DecodedVideo => media.kind === 'video');
-    assert.deepEqual(videos.map(({ sampledFps }) => sampledFps).sort(), [2, 4]);
+    assert.deepEqual(videos.map(({ sampledFps }) => sampledFps).sort(), [1, 4]);
     assert.ok(videos.every(({ frames }) => frames.length === 2));
   });
 
@@ -312,4 +313,88 @@ test('stage times are noted', async (t) => {
   const timings = { fetchMs: 0, preprocessMs: 0 };
   await resolver.resolve([fromUrl(dataUrl(PNG))], {}, { tenant: '', timings });
   assert.ok(timings.fetchMs > 0 && timings.preprocessMs > 0);
+});
+
+describe('limits of one item', () => {
+  const video = (count: number): MediaPart => ({
+    modality: 'video',
+    param: 'p',
+    source: { kind: 'frames', frames: Array.from({ length: count }, () => fromBytes(PNG).source!) },
+  });
+  const sound = image({ modality: 'audio', source: { kind: 'bytes', bytes: readFixture('tone.flac') } });
+  const refused: [MediaPart, MediaResolverOptions['itemLimits']][] = [
+    [fromBytes(PNG), { image: { width: 3 } }],
+    [fromBytes(PNG), { image: { height: 3 } }],
+    [video(3), { video: { num_frames: 2 } }],
+    [video(3), { video: { width: 3 } }],
+    [sound, { audio: { length: 100 } }],
+  ];
+
+  test('refuse what is larger, with what is allowed', async (t) => {
+    for (const [part, itemLimits] of refused) {
+      const error = await rejectsWith(setUp(t, {}, { itemLimits }).resolve([part]), 'media_too_large');
+      assert.match(error.message, /limit of/);
+      assert.equal(error.param, 'p');
+    }
+  });
+
+  test('let pass what fits, and other modalities', async (t) => {
+    const itemLimits = {
+      image: { width: 4, height: 4 },
+      video: { num_frames: 3, width: 4 },
+      audio: { length: 16_000_000 },
+    };
+    assert.equal((await setUp(t, {}, { itemLimits }).resolve([fromBytes(PNG), video(3), sound])).length, 3);
+    assert.equal((await setUp(t, {}, { itemLimits: { video: { width: 1 } } }).resolve([sound])).length, 1);
+  });
+
+  test(
+    'lower the usual number of frames, and refuse a larger one that is asked for',
+    NEEDS_FFMPEG,
+    async (t) => {
+      const clip: MediaPart = {
+        modality: 'video',
+        param: 'p',
+        source: { kind: 'bytes', bytes: readFixture('plain.mp4') },
+      };
+      const { resolve, processor } = setUp(t, {}, { itemLimits: { video: { num_frames: 2 } } });
+      await resolve([clip]);
+      assert.equal((processor.processed[0]?.media as DecodedVideo).frames.length, 2);
+      const asked = { mediaIoKwargs: { video: { num_frames: 4 } } };
+      await rejectsWith(resolve([clip], asked), 'media_too_large');
+    },
+  );
+});
+
+describe('sound of videos', NEEDS_FFMPEG, () => {
+  const clip: MediaPart = {
+    modality: 'video',
+    param: 'messages[0].content[0].video_url',
+    source: { kind: 'bytes', bytes: readFixture('sound.mp4') },
+  };
+  const asked: MediaOptions[] = [
+    { mmProcessorKwargs: { use_audio_in_video: true } },
+    { mediaIoKwargs: { video: { use_audio_in_video: true } } },
+  ];
+
+  test('is taken where either kind of options asks for it', async (t) => {
+    for (const options of asked) {
+      const { resolve, processor } = setUp(t);
+      await resolve([clip], options);
+      assert.equal((processor.processed[0]?.media as DecodedVideo).audio?.samplingRate, 22050);
+    }
+    const { resolve, processor } = setUp(t);
+    await resolve([{ ...clip, source: { kind: 'bytes', bytes: readFixture('plain.mp4') } }], asked[0]);
+    assert.equal((processor.processed[0]?.media as DecodedVideo).audio, undefined);
+  });
+
+  test('is refused where the model takes none', async (t) => {
+    const processor = createFakeProcessor(['image', 'video']);
+    for (const options of asked) {
+      const { resolve } = setUp(t, {}, { processor });
+      const error = await rejectsWith(resolve([clip], options), 'unsupported_modality');
+      assert.equal(error.param, clip.param);
+      assert.equal((await resolve([fromBytes(PNG)], options)).length, 1);
+    }
+  });
 });

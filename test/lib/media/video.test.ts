@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import sharp, { type Sharp } from 'sharp';
 import { decodeFrameList } from '../../../lib/media/frame-list.js';
+import { decodeImage } from '../../../lib/media/image.js';
 import type { VideoSettings } from '../../../lib/media/media-settings.js';
 import type { DecodedVideo, MediaPolicy } from '../../../lib/media/types.js';
 import { decodeVideo } from '../../../lib/media/video.js';
 import { FAMILIES, goldenCases } from '../support/goldens.js';
 import { NEEDS_FFMPEG } from '../support/ffmpeg.js';
+import { makeAnimatedPng } from './support/clips.js';
 import { contextWith, QWEN_SAMPLING, readFixture } from './support/context.js';
 import { rejectsWith } from './support/errors.js';
 import { hostileCases, maxDifference, readHostile } from './support/goldens.js';
@@ -77,6 +79,18 @@ describe('containers', NEEDS_FFMPEG, () => {
 
   test('an animated PNG is a video', async () => {
     assert.equal((await decode(readFixture('clip.apng'), { numFrames: 'all' })).frames.length, 5);
+  });
+
+  test('its rate follows from how long its frames are shown; as a picture it is its first frame', async () => {
+    const bytes = makeAnimatedPng([1, 1, 2, 6]);
+    const video = await decode(bytes, { numFrames: 'all' });
+    assert.deepEqual([video.metadata.fps, video.metadata.duration, video.frames.length], [4, 1, 4]);
+    assert.deepEqual(
+      video.frames.map((frame) => frame[0]),
+      [0, 40, 80, 120],
+    );
+    const image = await decodeImage(bytes, { background: [255, 255, 255] }, contextWith());
+    assert.deepEqual([image.width, image.height, image.data[0]], [8, 6, 0]);
   });
 
   test('rotation is applied', async () => {
@@ -179,6 +193,40 @@ describe('without ffmpeg', () => {
     }
   });
 
+  test('as pictures they are their first frame', async () => {
+    for (const bytes of [
+      await animation().gif().toBuffer(),
+      await animation().webp({ lossless: true }).toBuffer(),
+    ]) {
+      const image = await decodeImage(bytes, { background: [255, 255, 255] }, contextWith(missing));
+      assert.deepEqual([image.width, image.height, image.data[0]], [6, 4, 10]);
+    }
+  });
+
+  test('unequal delays give the mean rate', async () => {
+    const bytes = await animation()
+      .gif({ delay: [100, 100, 200, 500, 100] })
+      .toBuffer();
+    const video = await decode(bytes, { numFrames: 'all' }, missing);
+    assert.deepEqual([video.metadata.fps, video.metadata.duration], [5, 1]);
+  });
+
+  test('transparent pixels of an animation show the background, as those of pictures do', async () => {
+    const raw = { width: 2, height: 2, channels: 4, pageHeight: 1 } as const;
+    const rgba = Buffer.from([200, 100, 50, 0, 200, 100, 50, 128, 10, 20, 30, 255, 200, 100, 50, 128]);
+    const webp = await sharp(rgba, { raw }).webp({ lossless: true, exact: true }).toBuffer();
+    const frames = async (background?: [number, number, number]): Promise<number[][]> => {
+      const settings = { ...SETTINGS, background, numFrames: 'all' as const };
+      const video = await decodeVideo(webp, settings, QWEN_SAMPLING, contextWith());
+      return video.frames.map((frame) => [...frame]);
+    };
+    assert.deepEqual(await frames([0, 0, 255]), [
+      [0, 0, 255, 100, 50, 152],
+      [10, 20, 30, 100, 50, 152],
+    ]);
+    assert.deepEqual((await frames())[1], [10, 20, 30, 200, 100, 50]);
+  });
+
   test('a damaged animation is an invalid video, not an invalid image', async () => {
     for (const bytes of [await animation().gif().toBuffer(), await animation().webp().toBuffer()]) {
       await rejectsWith(decode(bytes.subarray(0, 14), {}, missing), 'invalid_video');
@@ -221,7 +269,7 @@ describe('lists of pictures', () => {
     settings: Partial<VideoSettings> = {},
     policy = {},
   ): Promise<DecodedVideo> =>
-    decodeFrameList(pictures, fps, { ...SETTINGS, ...settings }, QWEN_SAMPLING, contextWith(policy));
+    decodeFrameList({ pictures, fps }, { ...SETTINGS, ...settings }, QWEN_SAMPLING, contextWith(policy));
 
   test('are taken as sampled already, at the rate of the request, of the list, or the usual one', async () => {
     const pictures = [await png(1), await png(2), await png(3)];
@@ -239,6 +287,6 @@ describe('lists of pictures', () => {
     await rejectsWith(list([await png(1), await png(2, 5)]), 'invalid_video');
     await rejectsWith(list([]), 'invalid_video');
     await rejectsWith(list([await png(1), await png(2)], 1, {}, { maxVideoFrames: 1 }), 'invalid_video');
-    await rejectsWith(list([await png(1), Buffer.from('broken')]), 'invalid_image');
+    await rejectsWith(list([await png(1), Buffer.from('broken')]), 'invalid_video');
   });
 });

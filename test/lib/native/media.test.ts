@@ -115,6 +115,9 @@ test('arguments of a wrong type or range throw invalid_argument and name the arg
     [/^options\.patchSize/, () => raw.patchifyImage(good, 28, 28, { ...PATCH_OPTIONS, patchSize: 0 })],
     [/^frames\[1\]/, () => raw.patchifyVideo([good, {}], 28, 28, 0, PATCH_OPTIONS)],
     [/^secondsPerGrid/, () => raw.patchifyVideo([good], 28, 28, -1, PATCH_OPTIONS)],
+    [/^pixels of 28 x 29/, () => raw.resizeRgb(good, 28, 29, { width: 14, height: 14, filter: 'bicubic' })],
+    [/^options\.width/, () => raw.resizeRgb(good, 28, 28, { width: 40_000, height: 1, filter: 'bicubic' })],
+    [/^options\.filter/, () => raw.resizeRgb(good, 28, 28, { width: 14, height: 14, filter: 'nearest' })],
     [/^samples/, () => raw.logMel(new Float64Array(9), { numMelBins: 80, isPaddedWithSilence: true })],
     [/^options\.isPaddedWithSilence/, () => raw.logMel(new Float32Array(9), { numMelBins: 80 })],
     [/^numChannels/, () => raw.resample(new Float32Array(9), 0, 8000, 16000)],
@@ -128,4 +131,29 @@ test('methods do not run on foreign objects, and instances cannot be made', asyn
   assert.throws(() => Reflect.apply(media.features, {}, []), Error);
   const getter = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(media), 'grid')?.get;
   assert.throws(() => Reflect.apply(getter!, Object.create(media as object), []), Error);
+});
+
+test('ready-made rows are kept as they are, and their values are checked', async () => {
+  const rows = Float32Array.of(1, -2, 3e38, -0, 5, 6);
+  const media = await addon.embeddings('video', rows, 2, [1, 2, 4], 0.5);
+  assert.deepEqual([media.modality, media.numRows, media.sizeBytes], ['video', 2, 24]);
+  assert.deepEqual(media.grid, [1, 2, 4]);
+  rows.fill(0);
+  assert.deepEqual([...media.features()], [...Float32Array.of(1, -2, 3e38, -0, 5, 6)]);
+  for (const bad of [NaN, Infinity, -Infinity]) {
+    const broken = addon.embeddings('audio', Float32Array.of(1, bad), 1, [0, 0, 0], 0);
+    await assert.rejects(broken, hasCode('invalid_media', /NaN or infinite/));
+  }
+  const uneven = addon.embeddings('audio', new Float32Array(5), 2, [0, 0, 0], 0);
+  await assert.rejects(uneven, hasCode('invalid_argument', /5 values are not 2 rows/));
+  const wrong: [...Parameters<typeof addon.embeddings>][] = [
+    ['picture' as 'image', new Float32Array(4), 1, [1, 2, 2], 0],
+    ['image', new Float64Array(4) as unknown as Float32Array, 1, [1, 2, 2], 0],
+    ['image', new Float32Array(4), 0, [1, 2, 2], 0],
+    ['image', new Float32Array(4), 1, [1, 2] as unknown as [number, number, number], 0],
+    ['image', new Float32Array(4), 1, [1, 2, -2], 0],
+    ['image', new Float32Array(4), 1, [1, 2, 2 ** 31], 0],
+    ['video', new Float32Array(4), 1, [1, 2, 2], NaN],
+  ];
+  for (const args of wrong) assert.throws(() => addon.embeddings(...args), hasCode('invalid_argument'));
 });

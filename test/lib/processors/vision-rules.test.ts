@@ -4,6 +4,9 @@ import type { DecodedVideo } from '../../../lib/media/types.js';
 import { loadAddon } from '../../../lib/native/load.js';
 import { createProcessor } from '../../../lib/processors/index.js';
 import {
+  createFrameResizer,
+  processImage,
+  processVideo,
   readVideoSampling,
   readVisionRules,
   withRequestedLimits,
@@ -61,6 +64,76 @@ describe('config spellings', () => {
         /x\.json/,
       );
     }
+  });
+});
+
+describe('sizes that a request asks for', () => {
+  const addon = loadAddon();
+  const rules = readVisionRules({ min_pixels: 28 * 28 * 4, max_pixels: 28 * 28 * 64 }, 'x.json');
+  const gridOf = async (
+    options: Record<string, unknown>,
+    { width = 224, height = 224, numFrames = 4 } = {},
+  ): Promise<number[]> => {
+    const frames = Array.from({ length: numFrames }, () => new Uint8Array(width * height * 3));
+    const metadata = { fps: 2, totalNumFrames: numFrames, duration: numFrames / 2, framesIndices: [] };
+    const video: DecodedVideo = { kind: 'video', frames, width, height, sampledFps: 2, metadata };
+    return [...(await processVideo(addon, video, withRequestedLimits(rules, options))).media.grid];
+  };
+
+  test('total_pixels are shared by the frames, each within its limits', async () => {
+    assert.deepEqual(await gridOf({}), [2, 16, 16]);
+    // Four frames share 32 cells in pairs of frames: 16 cells each.
+    assert.deepEqual(await gridOf({ total_pixels: 28 * 28 * 32 }), [2, 8, 8]);
+    assert.deepEqual(await gridOf({ total_pixels: 28 * 28 * 32 }, { numFrames: 8 }), [4, 4, 4]);
+    assert.deepEqual(await gridOf({ total_pixels: 20480 * 28 * 28, min_pixels: 16 * 28 * 28 }), [2, 16, 16]);
+    assert.deepEqual(await gridOf({ total_pixels: 1 }), [2, 4, 4]);
+    assert.deepEqual(await gridOf({ total_pixels: 28 * 28 * 32, max_pixels: 28 * 28 * 4 }), [2, 4, 4]);
+  });
+
+  test('resized_height and resized_width are taken in whole merged cells', async () => {
+    assert.deepEqual(await gridOf({ resized_height: 56, resized_width: 112 }), [2, 4, 8]);
+    assert.deepEqual(await gridOf({ resized_height: 60, resized_width: 100 }), [2, 4, 8]);
+    assert.deepEqual(await gridOf({ resized_height: 28, resized_width: 28 }), [2, 2, 2]);
+    assert.deepEqual(await gridOf({ resized_height: 560, resized_width: 560 }), [2, 40, 40]);
+  });
+
+  test('frames made smaller one by one give the same patches', async () => {
+    const size = { width: 100, height: 150 };
+    const frames = Array.from({ length: 3 }, (_, k) =>
+      Uint8Array.from({ length: 100 * 150 * 3 }, (_, i) => (i * (k + 3) * 7919) % 251),
+    );
+    const metadata = { fps: 2, totalNumFrames: 3, duration: 1.5, framesIndices: [0, 1, 2] };
+    const asked = withRequestedLimits(rules, { max_pixels: 28 * 28 * 8, min_pixels: 28 * 28 });
+    const video: DecodedVideo = { kind: 'video', frames, ...size, sampledFps: 2, metadata };
+    const whole = (await processVideo(addon, video, asked)).media;
+    const resizer = createFrameResizer(addon, size, asked, 3)!;
+    const { width, height } = resizer;
+    const smaller = await Promise.all(frames.map((frame) => resizer.resize(frame)));
+    const stepwise = (await processVideo(addon, { ...video, frames: smaller, width, height }, asked)).media;
+    assert.ok(width * height < 100 * 150);
+    assert.deepEqual([...stepwise.grid], [...whole.grid]);
+    assert.deepEqual(stepwise.features(), whole.features());
+    assert.equal(createFrameResizer(addon, { width: 56, height: 56 }, rules, 3), undefined);
+  });
+
+  test('hold for pictures too', async () => {
+    const image = { kind: 'image' as const, data: new Uint8Array(224 * 224 * 3), width: 224, height: 224 };
+    const grid = async (options: Record<string, unknown>): Promise<number[]> => [
+      ...(await processImage(addon, image, withRequestedLimits(rules, options))).media.grid,
+    ];
+    assert.deepEqual(await grid({ resized_height: 56, resized_width: 112 }), [1, 4, 8]);
+    assert.deepEqual(await grid({ max_pixels: 28 * 28 * 16 }), [1, 8, 8]);
+  });
+
+  test('beyond all bounds are refused', () => {
+    const bad = [
+      { resized_height: 16_384, resized_width: 16_384 },
+      { resized_height: 56 },
+      { resized_height: 56, resized_width: 1.5 },
+      { total_pixels: 0 },
+      { total_pixels: '9' },
+    ];
+    for (const options of bad) throwsWith(() => withRequestedLimits(rules, options), 'invalid_value');
   });
 });
 

@@ -4,7 +4,11 @@ import { parseChatCompletion } from '../../../lib/request/chat-completion.js';
 import { parseCompletion } from '../../../lib/request/completion.js';
 import { parseTokenize } from '../../../lib/request/tokenize.js';
 
-const RULES = { modalities: ['image'] as const, limits: { image: 1, video: 0, audio: 0 } };
+const RULES = {
+  modalities: ['image'] as const,
+  limits: { image: 1, video: 0, audio: 0 },
+  hasEmbeddings: false,
+};
 const MESSAGES = [{ role: 'user', content: 'hi' }];
 
 test('every wire field of a chat completion reaches its option', () => {
@@ -39,6 +43,11 @@ test('every wire field of a chat completion reaches its option', () => {
       mm_processor_kwargs: { fps: 1 },
       media_io_kwargs: { video: { num_frames: 4 } },
       tools: [{ type: 'function' }],
+      documents: [{ title: 't', text: 'd' }],
+      reasoning_effort: 'low',
+      add_special_tokens: true,
+      chat_template: '{{ messages }}',
+      add_generation_prompt: false,
     },
     RULES,
   );
@@ -65,8 +74,12 @@ test('every wire field of a chat completion reaches its option', () => {
   assert.deepEqual(options, {
     chatTemplateKwargs: { a: 1 },
     continueFinalMessage: undefined,
-    addGenerationPrompt: true,
+    addGenerationPrompt: false,
     tools: [{ type: 'function' }],
+    documents: [{ title: 't', text: 'd' }],
+    reasoningEffort: 'low',
+    addSpecialTokens: true,
+    chatTemplate: '{{ messages }}',
     mmProcessorKwargs: { fps: 1 },
     mediaIoKwargs: { video: { num_frames: 4 } },
   });
@@ -110,6 +123,93 @@ test('silence leaves sampling to the checkpoint, and logprobs alone ask for the 
 test('continuing the final message turns the generation prompt off', () => {
   const { options } = parseChatCompletion({ messages: MESSAGES, continue_final_message: true }, RULES);
   assert.equal(options.addGenerationPrompt, false);
+});
+
+test('the generation prompt and the continuation exclude each other only where both are asked for', () => {
+  const optionsOf = (fields: object): unknown =>
+    parseChatCompletion({ messages: MESSAGES, ...fields }, RULES).options.addGenerationPrompt;
+  assert.equal(optionsOf({}), true);
+  assert.equal(optionsOf({ continue_final_message: true, add_generation_prompt: false }), false);
+  assert.equal(optionsOf({ continue_final_message: false, add_generation_prompt: true }), true);
+  assert.throws(() => optionsOf({ continue_final_message: true, add_generation_prompt: true }), {
+    code: 'invalid_value',
+    param: 'continue_final_message',
+  });
+});
+
+test('fields of the prompt with a wrong type or value are named', () => {
+  const cases: [fields: object, code: string, param: string][] = [
+    [{ chat_template: 7 }, 'invalid_type', 'chat_template'],
+    [{ chat_template: '' }, 'invalid_value', 'chat_template'],
+    [{ chat_template_kwargs: [] }, 'invalid_type', 'chat_template_kwargs'],
+    [{ chat_template_kwargs: { chat_template: 'x' } }, 'invalid_value', 'chat_template_kwargs.chat_template'],
+    [{ chat_template_kwargs: { tokenize: true } }, 'invalid_value', 'chat_template_kwargs.tokenize'],
+    [{ add_generation_prompt: 'yes' }, 'invalid_type', 'add_generation_prompt'],
+    [{ continue_final_message: 1 }, 'invalid_type', 'continue_final_message'],
+    [{ add_special_tokens: 'no' }, 'invalid_type', 'add_special_tokens'],
+    [{ documents: {} }, 'invalid_type', 'documents'],
+    [{ documents: ['text'] }, 'invalid_type', 'documents[0]'],
+    [{ reasoning_effort: 'much' }, 'invalid_value', 'reasoning_effort'],
+    [{ mm_processor_kwargs: 'x' }, 'invalid_type', 'mm_processor_kwargs'],
+    [{ media_io_kwargs: { video: 2 } }, 'invalid_type', 'media_io_kwargs.video'],
+    [{ cache_salt: '' }, 'invalid_value', 'cache_salt'],
+    [{ cache_salt: 'x'.repeat(257) }, 'invalid_value', 'cache_salt'],
+    [{ cache_salt: '\ud800' }, 'invalid_value', 'cache_salt'],
+    [{ cache_salt: 7 }, 'invalid_type', 'cache_salt'],
+  ];
+  for (const [fields, code, param] of cases) {
+    assert.throws(
+      () => parseChatCompletion({ messages: MESSAGES, ...fields }, RULES),
+      { code, param },
+      param,
+    );
+    if (param === 'cache_salt')
+      assert.throws(() => parseTokenize({ prompt: 'x', ...fields }, RULES), { code, param });
+  }
+  assert.equal(parseTokenize({ prompt: 'x', cache_salt: 'a\u0000b\n' }, RULES).cacheSalt, 'a\u0000b\n');
+});
+
+test('hostile numbers are refused by their field', () => {
+  const asChat = (fields: object): unknown => parseChatCompletion({ messages: MESSAGES, ...fields }, RULES);
+  const asCompletion = (fields: object): unknown => parseCompletion({ prompt: 'x', ...fields });
+  const numbers = [2 ** 31, 2 ** 53, -1, -(2 ** 31), 1.5, NaN, Infinity, -Infinity, '1', true, [1], {}];
+  for (const field of ['n', 'max_tokens', 'max_completion_tokens', 'top_logprobs', 'min_tokens']) {
+    for (const value of numbers) {
+      assert.throws(() => asChat({ logprobs: true, [field]: value }), { status: 400, param: field }, field);
+    }
+  }
+  for (const field of ['n', 'max_tokens', 'logprobs', 'best_of', 'min_tokens']) {
+    for (const value of numbers) {
+      assert.throws(() => asCompletion({ [field]: value }), { status: 400, param: field }, field);
+    }
+  }
+  for (const field of [
+    'temperature',
+    'top_p',
+    'min_p',
+    'presence_penalty',
+    'frequency_penalty',
+    'repetition_penalty',
+  ]) {
+    for (const value of [2 ** 31, -(2 ** 31), NaN, Infinity, '1', [1]]) {
+      assert.throws(() => asChat({ [field]: value }), { status: 400, param: field }, field);
+      assert.throws(() => asCompletion({ [field]: value }), { status: 400, param: field }, field);
+    }
+  }
+  const lists: [fields: object, param: string][] = [
+    [{ stop: Array.from({ length: 65 }, () => 'a') }, 'stop'],
+    [{ stop: [1] }, 'stop[0]'],
+    [{ stop: [''] }, 'stop[0]'],
+    [{ stop: 'x'.repeat(1025) }, 'stop'],
+    [{ stop_token_ids: [2 ** 31] }, 'stop_token_ids[0]'],
+    [{ stop_token_ids: [-1] }, 'stop_token_ids[0]'],
+    [{ logit_bias: { 7: 1e9 } }, 'logit_bias[7]'],
+    [{ logit_bias: { x: 1 } }, 'logit_bias'],
+    [{ seed: 2 ** 70 }, 'seed'],
+  ];
+  for (const [fields, param] of lists) {
+    assert.throws(() => asCompletion(fields), { status: 400, param }, param);
+  }
 });
 
 test('prompts of the completions route in all four forms', () => {

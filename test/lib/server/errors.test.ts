@@ -9,7 +9,7 @@ const MESSAGES = [{ role: 'user', content: 'hi' }];
 
 async function errorOf(response: Response): Promise<{ status: number; code: string; param: string | null }> {
   const { error } = await readJson(response);
-  assert.deepEqual(Object.keys(error).sort(), ['code', 'message', 'param', 'type']);
+  for (const field of ['code', 'message', 'param', 'type']) assert.ok(field in error, field);
   assert.equal(typeof error.message, 'string');
   return { status: response.status, code: error.code, param: error.param };
 }
@@ -78,7 +78,7 @@ test('wrong types and absurd numbers name their field', async (t) => {
     [{ stream: true, stream_options: { include_usage: 1 } }, 'invalid_type', 'stream_options.include_usage'],
     [{ cache_salt: '' }, 'invalid_value', 'cache_salt'],
     [{ cache_salt: 'x'.repeat(257) }, 'invalid_value', 'cache_salt'],
-    [{ chat_template: '{{ x }}' }, 'invalid_value', 'chat_template'],
+    [{ chat_template: 3 }, 'invalid_type', 'chat_template'],
     [{ chat_template_kwargs: { chat_template: 'x' } }, 'invalid_value', 'chat_template_kwargs.chat_template'],
     [
       { add_generation_prompt: true, continue_final_message: true },

@@ -7,6 +7,7 @@ export function fakeItem(modality: Modality, sizeBytes: number): ProcessedItem {
     sizeBytes,
     grid: [1, 2, 2] as [number, number, number],
     numRows: 4,
+    tiles: null,
     features: () => new Float32Array(0),
   };
   return { modality, media, numTokens: 1, sizeBytes };
@@ -28,6 +29,7 @@ export function createFakeProcessor(
       processed.push({ media, options });
       return Promise.resolve(fakeItem(media.kind, 100));
     },
+    processEmbeddings: (modality) => fakeItem(modality, 100),
     expand: () => ({
       promptIds: new Int32Array(0),
       media: [],

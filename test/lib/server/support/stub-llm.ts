@@ -30,12 +30,13 @@ const STATS: Omit<LLMStats, 'mediaCache'> = {
   numUsedBlocks: 6,
   prefixQueries: 11,
   prefixHits: 12,
-  prefixEvictions: 0,
+  prefixEvictions: 23,
   encoderQueries: 13,
   encoderHits: 14,
   encoderEvictions: 0,
   encoderCacheBytes: 15,
   kvCacheBytes: 16,
+  prefixCacheBytes: 22,
   weightBytes: 17,
   numSteps: 18,
   numPreemptions: 19,
@@ -48,6 +49,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** A model that always says the same. It records what it was asked. */
 export class StubLLM {
   readonly modelId = 'stub';
+  readonly modelIds = ['stub', 'alias'];
   readonly maxModelLen = 64;
   readonly isa = 'generic';
   readonly tileUnit = 'none';
@@ -65,7 +67,11 @@ export class StubLLM {
     hasVideo: false,
     hasAudio: false,
   };
-  readonly mediaRules = { modalities: ['image'] as const, limits: { image: 2, video: 0, audio: 0 } };
+  readonly mediaRules = {
+    modalities: ['image'] as const,
+    limits: { image: 2, video: 0, audio: 0 },
+    hasEmbeddings: false,
+  };
   readonly chats: { messages: ChatMessage[]; options: ChatOptions & SubmitOptions }[] = [];
   readonly prompts: { prompt: string | number[]; options: SubmitOptions }[] = [];
   readonly requests: StubRequest[] = [];
@@ -118,7 +124,7 @@ export class StubLLM {
 
   stats(): LLMStats {
     if (this.behaviour.statsError !== undefined) throw this.behaviour.statsError;
-    const mediaCache = { queries: 5, hits: 4, evictions: 0, sizeBytes: 10 };
+    const mediaCache = { queries: 5, hits: 4, evictions: 3, sizeBytes: 10 };
     return { ...STATS, mediaCache };
   }
 

@@ -1,0 +1,108 @@
+import { SensoriumError } from '../errors.js';
+import type { MediaSource, Modality, TensorArray, TensorSource } from '../media/types.js';
+
+export type EmbeddingSource = Extract<MediaSource, { kind: 'embeddings' }>;
+
+export interface EmbeddingContext {
+  modality: Modality;
+  /** Path of the payload in the request. */
+  param: string;
+  /** Wire payloads: texts, numbers and lists of numbers. */
+  isStrict: boolean;
+}
+
+type JsonObject = Record<string, unknown>;
+
+/** Dimensions of lists in lists. */
+const MAX_LIST_RANK = 4;
+const MAX_RANK = 8;
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+
+function wrongType(param: string, expected: string): SensoriumError {
+  return new SensoriumError('invalid_type', `${param} must be ${expected}.`, { param });
+}
+
+/** Names under which an item's rows may stand, the page's own first. */
+function rowNames(modality: Modality): readonly string[] {
+  return [`${modality}_embeds`, `${modality}_embeddings`, 'embeddings', 'embeds'];
+}
+
+/** The key of `value` that holds rows of `modality`, as in `{ image_embeds, image_grid_thw }`. */
+export function rowsKeyOf(value: unknown, modality: Modality): string | undefined {
+  return isObject(value) ? rowNames(modality).find((name) => isGiven(value[name])) : undefined;
+}
+
+/** Whether `value` is `{ data, shape }`: numbers in memory with their shape. */
+export function isTensorArray(value: unknown): value is TensorArray {
+  if (!isObject(value) || !Array.isArray(value.shape) || value.shape.length > MAX_RANK) return false;
+  const { data } = value;
+  const isData =
+    Array.isArray(data) ||
+    [Float32Array, Float64Array, Int32Array, BigInt64Array, Uint16Array].some((type) => data instanceof type);
+  return isData && value.shape.every((size) => Number.isSafeInteger(size) && size >= 0);
+}
+
+/** Lists of lists of numbers as one list and its shape. Throws `invalid_embedding` where they are uneven. */
+function flatten(list: readonly unknown[], param: string): TensorArray {
+  const shape: number[] = [];
+  let level = list;
+  for (let inner: unknown = list; Array.isArray(inner) && shape.length < MAX_LIST_RANK; inner = inner[0]) {
+    shape.push(inner.length);
+  }
+  for (const size of shape.slice(1)) {
+    if (!level.every((entry) => Array.isArray(entry) && entry.length === size)) {
+      throw new SensoriumError('invalid_embedding', `${param} holds lists of different lengths.`, { param });
+    }
+    level = (level as unknown[][]).flat();
+  }
+  if (!level.every((entry) => typeof entry === 'number')) throw wrongType(param, 'numbers throughout');
+  return { data: level as number[], shape };
+}
+
+/** A tensor as it was written: base64, numbers, or in process a file or an array with its shape. Throws `invalid_type`. */
+export function readTensorSource(value: unknown, param: string, isStrict: boolean): TensorSource {
+  if (typeof value === 'string') {
+    if (value === '') throw new SensoriumError('missing_field', `${param} is empty.`, { param });
+    return { kind: 'base64', text: value };
+  }
+  if (typeof value === 'number') return { kind: 'array', array: { data: [value], shape: [] } };
+  if (Array.isArray(value)) return { kind: 'array', array: flatten(value, param) };
+  if (isTensorArray(value)) return { kind: 'array', array: value };
+  if (!isStrict && value instanceof Uint8Array) return { kind: 'file', bytes: value };
+  if (!isStrict && value instanceof ArrayBuffer) return { kind: 'file', bytes: new Uint8Array(value) };
+  throw wrongType(
+    param,
+    isStrict ? 'base64 of a tensor' : 'a tensor: { data, shape }, the bytes of a file, or base64',
+  );
+}
+
+/**
+ * One item's rows: a tensor alone, or an object of it and the extras of the family, as in
+ * `{ image_embeds, image_grid_thw }`. Nothing is decoded. Throws `missing_field` and `invalid_type`, naming the tensor.
+ */
+export function readEmbeddings(
+  value: unknown,
+  { modality, param, isStrict }: EmbeddingContext,
+): EmbeddingSource {
+  if (!isObject(value) || isTensorArray(value)) {
+    return { kind: 'embeddings', tensors: { embeddings: readTensorSource(value, param, isStrict) } };
+  }
+  if (value instanceof ArrayBuffer)
+    return readEmbeddings(new Uint8Array(value), { modality, param, isStrict });
+  const rowsKey = rowsKeyOf(value, modality);
+  if (rowsKey === undefined) {
+    const missing = `${param}.${modality}_embeds`;
+    throw new SensoriumError('missing_field', `${missing} is missing.`, { param: missing });
+  }
+  const rows = readTensorSource(value[rowsKey], `${param}.${rowsKey}`, isStrict);
+  const tensors: [string, TensorSource][] = [['embeddings', rows]];
+  for (const [name, extra] of Object.entries(value)) {
+    if (rowNames(modality).includes(name) || !isGiven(extra)) continue;
+    tensors.push([name, readTensorSource(extra, `${param}.${name}`, isStrict)]);
+  }
+  return { kind: 'embeddings', tensors: Object.fromEntries(tensors) };
+}

@@ -1,9 +1,0 @@
-import { loadAddon } from '../native/load.js';
-
-/**
- * Makes this process give the memory of freed pictures and sounds back to the system at once. It changes the C allocator of the
- * whole process, so programs of one's own decide for themselves: `sensorium serve` calls it.
- */
-export function returnFreedMemory(): void {
-  loadAddon().returnFreedMemory();
-}

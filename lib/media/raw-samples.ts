@@ -1,0 +1,94 @@
+import { nextTurn, throwIfAborted } from './failure.js';
+import { checkSoundShape, SoundError } from './mono-sink.js';
+import { soundFailure } from './sound-failure.js';
+import type { DecodedAudio, MediaPolicy, RawSamples, SampleArray } from './types.js';
+
+const SAMPLES_PER_TURN = 128 * 1024;
+
+/** What a sample is divided by to lie in [-1, 1]. */
+function fullScale(data: SampleArray): number {
+  if (data instanceof Int16Array) return 2 ** 15;
+  return data instanceof Int32Array ? 2 ** 31 : 1;
+}
+
+/**
+ * Samples that a caller holds, as mono: the mean of their channels. A rate that is absent is `nativeRate`, in Hz. Long
+ * sounds leave the event loop free. Throws `invalid_audio`, `media_too_large`.
+ */
+export async function toMonoSound(
+  sound: RawSamples,
+  nativeRate: number,
+  policy: MediaPolicy,
+  signal?: AbortSignal,
+): Promise<DecodedAudio> {
+  const samplingRate = Math.round(sound.samplingRate ?? nativeRate);
+  try {
+    checkSoundShape(samplingRate, sound.numChannels);
+    const samples = await mixToMono(sound, policy.maxAudioSeconds * samplingRate, signal);
+    return { kind: 'audio', samples, samplingRate };
+  } catch (error) {
+    throw error instanceof SoundError ? soundFailure(error.fault, policy.maxAudioSeconds) : error;
+  }
+}
+
+/** Samples in one channel. */
+export function numSamplesOf({ data, numChannels, layout }: RawSamples): number {
+  if (layout === 'channels') return (data[0] as SampleArray | undefined)?.length ?? 0;
+  return layout === 'frames' ? data.length : Math.floor(data.length / numChannels);
+}
+
+async function mixToMono(
+  sound: RawSamples,
+  maxSamples: number,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  const numSamples = numSamplesOf(sound);
+  if (numSamples === 0) throw new SoundError('empty');
+  if (numSamples > maxSamples) throw new SoundError('too_long');
+  const isReady = sound.data instanceof Float32Array && sound.numChannels === 1;
+  const mono = isReady ? (sound.data as Float32Array) : new Float32Array(numSamples);
+  const mix = mixerOf(sound, numSamples);
+  const perTurn = Math.ceil(SAMPLES_PER_TURN / sound.numChannels);
+  for (let start = 0; start < numSamples; start += perTurn) {
+    if (start > 0) await nextTurn();
+    throwIfAborted(signal);
+    const end = Math.min(numSamples, start + perTurn);
+    if (!isReady) mix(mono, start, end);
+    for (let i = start; i < end; i++) if (!Number.isFinite(mono[i])) throw new SoundError('not_finite');
+  }
+  return mono;
+}
+
+/** Writes the means of [start, end) to `mono`. */
+type Mixer = (mono: Float32Array, start: number, end: number) => void;
+
+function mixerOf({ data, numChannels, layout }: RawSamples, numSamples: number): Mixer {
+  if (layout === 'channels' || layout === 'frames') {
+    return rowMixer(data as readonly SampleArray[], numChannels, layout === 'channels');
+  }
+  const [channelStride, timeStride] = layout === 'planar' ? [numSamples, 1] : [1, numChannels];
+  return flatMixer(data as SampleArray, numChannels, channelStride, timeStride);
+}
+
+function flatMixer(data: SampleArray, numChannels: number, channelStride: number, timeStride: number): Mixer {
+  const divisor = numChannels * fullScale(data);
+  return (mono, start, end) => {
+    for (let i = start; i < end; i++) {
+      let sum = 0;
+      for (let c = 0; c < numChannels; c++) sum += data[c * channelStride + i * timeStride] as number;
+      mono[i] = sum / divisor;
+    }
+  };
+}
+
+/** `rows`: one for each channel, or one for each point in time. What a row lacks becomes no number. */
+function rowMixer(rows: readonly SampleArray[], numChannels: number, isPlanar: boolean): Mixer {
+  const divisor = numChannels * fullScale(rows[0] ?? []);
+  return (mono, start, end) => {
+    for (let i = start; i < end; i++) {
+      let sum = 0;
+      for (let c = 0; c < numChannels; c++) sum += (isPlanar ? rows[c]?.[i] : rows[i]?.[c]) ?? NaN;
+      mono[i] = sum / divisor;
+    }
+  };
+}
