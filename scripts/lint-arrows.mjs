@@ -38,10 +38,12 @@ const LIB_ARROWS = {
   chat: ['engine', 'tokenizer', 'native'],
   media: ['engine', 'tokenizer', 'native'],
   processors: ['engine', 'tokenizer', 'native'],
-  request: ['chat', 'engine', 'tokenizer', 'native'],
+  transcription: ['processors', 'engine', 'tokenizer', 'native'],
+  request: ['chat', 'transcription', 'engine', 'tokenizer', 'native'],
   llm: [
     'chat',
     'request',
+    'transcription',
     'media',
     'processors',
     'engine',
@@ -55,6 +57,7 @@ const LIB_ARROWS = {
     'llm',
     'chat',
     'request',
+    'transcription',
     'media',
     'processors',
     'engine',
@@ -64,8 +67,8 @@ const LIB_ARROWS = {
     'tokenizer',
     'native',
   ],
-  server: ['llm.ts', 'llm', 'request'],
-  cli: ['server', 'llm.ts', 'llm', 'request', 'inspect'],
+  server: ['llm.ts', 'llm', 'request', 'transcription'],
+  cli: ['server', 'llm.ts', 'llm', 'request', 'transcription', 'inspect'],
   'index.ts': ['llm.ts', 'llm', 'server', 'request', 'engine', 'chat', 'media', 'processors', 'native'],
 };
 
