@@ -3,7 +3,7 @@ import { throwIfAborted } from './engine/engine.js';
 import type { OutputDelta, RequestResult, RunningRequest } from './engine/types.js';
 import { SensoriumError, toSensoriumError } from './errors.js';
 import { runBatch, type BatchOptions } from './llm/batch.js';
-import { checkCallOptions, splitOptions } from './llm/call-options.js';
+import { checkCallOptions, checkEmbedOptions, splitOptions } from './llm/call-options.js';
 import { loadModel, type LoadedModel } from './llm/load-model.js';
 import { readLocalFiles } from './llm/local-files.js';
 import { isTokenIds, parsePrompt } from './llm/prompt-input.js';
@@ -13,6 +13,8 @@ import type {
   ChatCallOptions,
   ChatMessageInput,
   CloseOptions,
+  EmbeddingResult,
+  EmbedOptions,
   GenerateOptions,
   LLMOptions,
   LLMStats,
@@ -156,6 +158,41 @@ export class LLM {
       (input, signal) => this.startGenerate(input, { ...options, requestId: undefined, signal }),
       this.batchOptions(options),
     );
+  }
+
+  /**
+   * The embedding of a prompt, or of each of a list of prompts: the hidden state of its last token, of length 1 unless
+   * `normalize` is false. A list of numbers is one prompt of token ids.
+   */
+  embed(prompt: PromptInput, options?: EmbedOptions): Promise<EmbeddingResult>;
+  embed(prompts: PromptInput[], options?: EmbedOptions): Promise<EmbeddingResult[]>;
+  async embed(
+    prompt: PromptInput | PromptInput[],
+    options: EmbedOptions = {},
+  ): Promise<EmbeddingResult | EmbeddingResult[]> {
+    checkEmbedOptions(options);
+    if (!isBatchOfPrompts(prompt)) return this.startEmbed(prompt, options);
+    return Promise.all(prompt.map((input) => this.startEmbed(input, options)));
+  }
+
+  private startEmbed(input: PromptInput, options: EmbedOptions): Promise<EmbeddingResult> {
+    return this.begin(async () => {
+      const { prompt, media, localFiles, mmProcessorKwargs } = parsePrompt(input, this.mediaRules);
+      await readLocalFiles(localFiles, this.model.policy);
+      const { normalize = true, cacheSalt, signal, mediaIoKwargs } = options;
+      const { embedding, numPromptTokens, numCachedTokens } = await this.model.pipeline.embedPrompt(
+        prompt,
+        media,
+        {
+          isNormalized: normalize,
+          cacheSalt,
+          signal,
+          mediaIoKwargs,
+          mmProcessorKwargs: mmProcessorKwargs ?? options.mmProcessorKwargs,
+        },
+      );
+      return { embedding, usage: { promptTokens: numPromptTokens, cachedTokens: numCachedTokens } };
+    });
   }
 
   /** The continuation as it comes. Leaving the loop aborts the request. */

@@ -96,6 +96,8 @@ export class FakeAddon implements NativeAddon {
   smartResize = notUsed;
   patchifyImage = notUsed;
   patchifyVideo = notUsed;
+  patchifyViews = notUsed;
+  planSlices = notUsed;
   logMel = notUsed;
   resample = notUsed;
   soundWindow = notUsed;

@@ -7,6 +7,7 @@ export function fakeItem(modality: Modality, sizeBytes: number): ProcessedItem {
     sizeBytes,
     grid: [1, 2, 2] as [number, number, number],
     numRows: 4,
+    tiles: null,
     features: () => new Float32Array(0),
   };
   return { modality, media, numTokens: 1, sizeBytes };
