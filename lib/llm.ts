@@ -3,7 +3,7 @@ import { throwIfAborted } from './engine/engine.js';
 import type { OutputDelta, RequestResult, RunningRequest } from './engine/types.js';
 import { SensoriumError, toSensoriumError } from './errors.js';
 import { optionsOfEntries, runBatch } from './llm/batch.js';
-import { checkCallOptions, splitOptions } from './llm/call-options.js';
+import { checkCallOptions, checkEmbedOptions, splitOptions } from './llm/call-options.js';
 import { mergeMediaOptions } from './llm/kwargs-names.js';
 import { loadModel, type LoadedModel } from './llm/load-model.js';
 import { isTokenIds, parsePrompt } from './llm/prompt-input.js';
@@ -13,6 +13,8 @@ import type {
   ChatCallOptions,
   ChatMessageInput,
   CloseOptions,
+  EmbeddingResult,
+  EmbedOptions,
   GenerateOptions,
   LLMOptions,
   LLMStats,
@@ -161,6 +163,33 @@ export class LLM {
     }
     checkCallOptions(options);
     return (await this.startGenerate(prompt, options)).result();
+  }
+
+  /**
+   * The embedding of a prompt, or of each of a list of prompts: the hidden state of its last token, of length 1 unless
+   * `normalize` is false. A list of numbers is one prompt of token ids.
+   */
+  embed(prompt: PromptInput, options?: EmbedOptions): Promise<EmbeddingResult>;
+  embed(prompts: PromptInput[], options?: EmbedOptions): Promise<EmbeddingResult[]>;
+  async embed(
+    prompt: PromptInput | PromptInput[],
+    options: EmbedOptions = {},
+  ): Promise<EmbeddingResult | EmbeddingResult[]> {
+    checkEmbedOptions(options);
+    if (!isBatchOfPrompts(prompt)) return this.startEmbed(prompt, options);
+    return Promise.all(prompt.map((input) => this.startEmbed(input, options)));
+  }
+
+  private startEmbed(input: PromptInput, options: EmbedOptions): Promise<EmbeddingResult> {
+    return this.begin(async () => {
+      const { normalize = true, signal, ...own } = options;
+      throwIfAborted(signal);
+      const { prompt, media, mediaOptions, cacheSalt = own.cacheSalt } = parsePrompt(input, this.mediaRules);
+      const pooling = { ...mergeMediaOptions(own, mediaOptions), isNormalized: normalize, cacheSalt, signal };
+      const pooled = await this.model.pipeline.embedPrompt(prompt, media, pooling);
+      const { embedding, numPromptTokens, numCachedTokens } = pooled;
+      return { embedding, usage: { promptTokens: numPromptTokens, cachedTokens: numCachedTokens } };
+    });
   }
 
   /** The continuation as it comes. Leaving the loop aborts the request. */

@@ -39,11 +39,13 @@ const LIB_ARROWS = {
   chat: ['engine', 'tokenizer', 'native'],
   media: ['tensors', 'engine', 'tokenizer', 'native'],
   processors: ['engine', 'tokenizer', 'native'],
-  request: ['chat', 'engine', 'tokenizer', 'native'],
+  transcription: ['processors', 'engine', 'tokenizer', 'native'],
+  request: ['chat', 'transcription', 'engine', 'tokenizer', 'native'],
   llm: [
     'chat',
     'request',
     'tensors',
+    'transcription',
     'media',
     'processors',
     'engine',
@@ -57,6 +59,7 @@ const LIB_ARROWS = {
     'llm',
     'chat',
     'request',
+    'transcription',
     'media',
     'processors',
     'engine',
@@ -66,8 +69,8 @@ const LIB_ARROWS = {
     'tokenizer',
     'native',
   ],
-  server: ['llm.ts', 'llm', 'request'],
-  cli: ['server', 'llm.ts', 'llm', 'request', 'inspect'],
+  server: ['llm.ts', 'llm', 'request', 'transcription'],
+  cli: ['server', 'llm.ts', 'llm', 'request', 'transcription', 'inspect'],
   'index.ts': ['llm.ts', 'llm', 'server', 'request', 'engine', 'chat', 'media', 'processors', 'native'],
 };
 

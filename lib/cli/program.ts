@@ -5,6 +5,7 @@ import { addDemoCommand } from './demo.js';
 import { addInspectCommand } from './inspect.js';
 import { addRunCommand } from './run.js';
 import { addServeCommand } from './serve.js';
+import { addTranscribeCommand } from './transcribe.js';
 
 const HELP = `
 Without MODEL every command uses the small model that comes with the package: nothing is downloaded.
@@ -21,6 +22,7 @@ export function createProgram(): Command {
   addServeCommand(program);
   addChatCommand(program);
   addRunCommand(program);
+  addTranscribeCommand(program);
   addInspectCommand(program);
   addDemoCommand(program);
   return program;

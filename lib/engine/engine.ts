@@ -10,6 +10,7 @@ import type {
 import type { SamplingOptions } from '../request/types.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { fromNativeError } from './native-errors.js';
+import { POOLING_SAMPLING, PooledRequest, type PoolingRequest, type PoolingResult } from './pooling.js';
 import { EngineRequest } from './running-request.js';
 import type { SamplingDefaults } from './sampling-defaults.js';
 import {
@@ -29,7 +30,7 @@ export interface EngineParts {
 
 /** The native engine with text: submits requests and hands its events to them. */
 export class Engine {
-  private readonly running = new Map<number, EngineRequest>();
+  private readonly running = new Map<number, EngineRequest | PooledRequest>();
   private nextId = 1;
   private onIdle: (() => void) | undefined;
   private closing: Promise<void> | undefined;
@@ -102,8 +103,29 @@ export class Engine {
     return running;
   }
 
+  /** The hidden state of a prompt's last token. Throws and rejects as `submit`. */
+  pool(request: PoolingRequest): Promise<PoolingResult> {
+    this.checkOpen();
+    throwIfAborted(request.signal);
+    const { promptIds } = request.prompt;
+    this.checkPrompt(promptIds, 0);
+    const id = this.nextId++;
+    const running = new PooledRequest(promptIds.length);
+    this.running.set(id, running);
+    try {
+      const { isNormalized } = request;
+      const sampling = { native: POOLING_SAMPLING };
+      this.native.submit({ ...toNativeRequest(id, request, sampling), pooling: { isNormalized } });
+    } catch (error) {
+      this.running.delete(id);
+      throw fromNativeError(error, { out_of_memory: 'queue_full' });
+    }
+    this.follow(id, running, request.signal);
+    return running.result();
+  }
+
   /** Ends with the caller's signal, and forgets the request when it has ended. */
-  private follow(id: number, running: EngineRequest, signal: AbortSignal | undefined): void {
+  private follow(id: number, running: EngineRequest | PooledRequest, signal: AbortSignal | undefined): void {
     const onAbort = (): void => {
       this.native.abort(id);
       running.fail(cancelled(signal));
@@ -114,7 +136,7 @@ export class Engine {
       this.running.delete(id);
       if (this.running.size === 0) this.onIdle?.();
     };
-    running.result().then(forget, forget);
+    (running.result() as Promise<unknown>).then(forget, forget);
   }
 
   private dispatch(events: NativeEvent[]): void {
@@ -125,10 +147,11 @@ export class Engine {
     if (this.closing !== undefined) throw new SensoriumError('shutting_down', 'The engine is shutting down.');
   }
 
-  private checkPrompt(promptIds: Int32Array): void {
+  /** `numAnswerTokens`: the fewest that must have room behind the prompt. */
+  private checkPrompt(promptIds: Int32Array, numAnswerTokens = 1): void {
     const { maxModelLen, vocabSize } = this.limits;
     if (promptIds.length === 0) throw new SensoriumError('prompt_empty', 'The prompt has no tokens.');
-    if (promptIds.length > maxModelLen - 1) throw promptTooLong(promptIds.length, maxModelLen);
+    if (promptIds.length > maxModelLen - numAnswerTokens) throw promptTooLong(promptIds.length, maxModelLen);
     const wrong = promptIds.findIndex((id) => id < 0 || id >= vocabSize);
     if (wrong < 0) return;
     const message = `Token ${promptIds[wrong]} at position ${wrong} of the prompt is outside the vocabulary of ${vocabSize}.`;
@@ -206,7 +229,11 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw cancelled(signal);
 }
 
-function toNativeRequest(id: number, request: GenerationRequest, sampling: ResolvedSampling): NativeRequest {
+function toNativeRequest(
+  id: number,
+  request: Pick<GenerationRequest, 'prompt' | 'cacheSalt' | 'constraints'>,
+  sampling: Pick<ResolvedSampling, 'native'>,
+): NativeRequest {
   return {
     id,
     promptIds: request.prompt.promptIds,

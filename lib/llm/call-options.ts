@@ -4,7 +4,7 @@ import type { ChatOptions, SamplingOptions } from '../request/types.js';
 import { CHAT_OPTIONS, readCallSalt, readChatOptions } from './chat-options.js';
 import { normaliseMediaOptions } from './kwargs-names.js';
 import { checkOptionNames } from './option-names.js';
-import type { ChatCallOptions, GenerateOptions, SubmitOptions } from './types.js';
+import type { ChatCallOptions, EmbedOptions, GenerateOptions, SubmitOptions } from './types.js';
 
 const SAMPLING_FIELDS = [
   'maxTokens',
@@ -51,6 +51,29 @@ export function checkCallOptions(options: unknown): asserts options is ChatCallO
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw new SensoriumError('invalid_option', 'The option onProgress must be a function.', {
       param: 'onProgress',
+    });
+  }
+}
+
+const EMBED_FIELDS: ReadonlySet<string> = new Set([
+  'normalize',
+  'cacheSalt',
+  'signal',
+  ...MEDIA_FIELDS,
+] satisfies string[]);
+
+/** Throws `invalid_option` for options that are misspelled or are none. */
+export function checkEmbedOptions(options: EmbedOptions): void {
+  checkOptionNames(options, EMBED_FIELDS);
+  const { signal, normalize } = options;
+  if (signal !== undefined && !isSignal(signal)) {
+    throw new SensoriumError('invalid_option', 'The option signal must be an AbortSignal.', {
+      param: 'signal',
+    });
+  }
+  if (normalize !== undefined && typeof normalize !== 'boolean') {
+    throw new SensoriumError('invalid_option', 'The option normalize must be true or false.', {
+      param: 'normalize',
     });
   }
 }

@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { orderMedia, type ChatRenderer, type PromptGuard } from '../chat/chat-renderer.js';
 import { promptTooLong, throwIfAborted, type Engine } from '../engine/engine.js';
 import { snakeName, type ParamName } from '../engine/sampling.js';
+import type { PoolingResult } from '../engine/pooling.js';
 import type { RunningRequest } from '../engine/types.js';
 import { SensoriumError, toSensoriumError } from '../errors.js';
 import type { MediaResolver, MediaTimings } from '../media/resolver.js';
@@ -55,6 +56,38 @@ export class RequestPipeline {
     options: MediaOptions & SubmitOptions,
   ): Promise<RunningRequest> {
     return this.submit(() => this.readPrompt(prompt, media), options);
+  }
+
+  /** The embedding of a prompt. */
+  async embedPrompt(
+    prompt: string | readonly number[],
+    media: readonly MediaPart[],
+    options: MediaOptions & PrepareOptions & { isNormalized: boolean },
+  ): Promise<PoolingResult> {
+    this.parts.resolver.checkOptions(options);
+    return this.pool(await this.readPrompt(prompt, media), options);
+  }
+
+  /** The embedding of a conversation, rendered by the chat template. */
+  async embedChat(
+    messages: readonly ChatMessage[],
+    options: ChatOptions & PrepareOptions & { isNormalized: boolean },
+  ): Promise<PoolingResult> {
+    try {
+      this.parts.resolver.checkOptions(options);
+      return await this.pool(await this.renderChat(messages, options), options);
+    } catch (error) {
+      return blameMessages(error);
+    }
+  }
+
+  private async pool(
+    rendered: RenderedPrompt,
+    options: MediaOptions & PrepareOptions & { isNormalized: boolean },
+  ): Promise<PoolingResult> {
+    const { prompt } = await this.expand(rendered, options);
+    const { isNormalized, cacheSalt = '', signal } = options;
+    return this.parts.engine.pool({ prompt, cacheSalt, isNormalized, signal });
   }
 
   /** The chat's token ids, each medium expanded to its tokens. */

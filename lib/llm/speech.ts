@@ -6,7 +6,7 @@ import { SensoriumError } from '../errors.js';
 import type { MediaResolver } from '../media/resolver.js';
 import type { SpeechFeatures, SpeechProcessor } from '../processors/types.js';
 import { TextQueue } from '../transcription/text-queue.js';
-import { Transcriber } from '../transcription/transcriber.js';
+import type { Transcriber } from '../transcription/transcriber.js';
 import type { Transcription, TranscriptionEvent, TranscriptionOptions } from '../transcription/types.js';
 import type { Submit } from '../transcription/window-decoder.js';
 import { checkOptionNames } from './option-names.js';

@@ -310,6 +310,24 @@ export interface RequestObservation {
   timings?: Timings | undefined;
 }
 
+/** Options of `LLM.embed`. */
+export interface EmbedOptions {
+  /** Whether embeddings have length 1. Default true. */
+  normalize?: boolean | undefined;
+  /** Caches are shared only between requests of one salt. */
+  cacheSalt?: string | undefined;
+  signal?: AbortSignal | undefined;
+  mediaIoKwargs?: MediaOptions['mediaIoKwargs'];
+  mmProcessorKwargs?: MediaOptions['mmProcessorKwargs'];
+}
+
+/** What a prompt means, as numbers. */
+export interface EmbeddingResult {
+  /** As many numbers as the language model is wide. */
+  embedding: Float32Array;
+  usage: { promptTokens: number; cachedTokens: number };
+}
+
 export interface CloseOptions {
   /** How long running requests may finish by themselves; then they are aborted. Default 0. */
   graceMs?: number | undefined;

@@ -125,6 +125,8 @@ export interface NativeRequest {
   media: NativeMediaItem[];
   sampling: NativeSampling;
   cacheSalt: string;
+  /** Asks for the hidden state of the prompt's last token instead of an answer. */
+  pooling?: { isNormalized: boolean } | undefined;
 }
 
 export interface NativeLogprob {
@@ -143,6 +145,8 @@ export interface NativeEvent {
   logprobs?: NativeLogprob[];
   finishReason?: NativeFinishReason;
   stopTokenId?: number;
+  /** Of a pooled request, with finishReason "stop". */
+  embedding?: Float32Array;
   errorMessage?: string;
   errorCode?: NativeErrorCode;
   numCachedTokens: number;

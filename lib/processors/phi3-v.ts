@@ -43,8 +43,9 @@ export function createPhi3VProcessor(family: string, files: CheckpointFiles, add
   const refused = (kind: string): SensoriumError =>
     new SensoriumError('unsupported_modality', `This model does not take ${kind} input.`);
   const side = Math.floor(tile / patchSize / 2);
+  const rowId = readRowId(files);
   const write: ItemWriter = (builder, item) => {
-    builder.addItem(item).addRun(tokenId, item.numTokens);
+    builder.addItem(item).addRun(rowId, item.numTokens);
     builder.add(bosId);
     return 1;
   };
@@ -69,6 +70,12 @@ export function createPhi3VProcessor(family: string, files: CheckpointFiles, add
     },
     expand: (tokenIds, items) => expandPlaceholders(tokenIds, items, placeholders, write),
   };
+}
+
+/** A token of the vocabulary that stands in for each encoder row: no text has it. */
+function readRowId({ config, specialTokens }: CheckpointFiles): number {
+  for (const [id, text] of specialTokens) if (text === '<|image|>') return id;
+  return numberAt(config, 'pad_token_id', 'eos_token_id') ?? 0;
 }
 
 /** Cells of the tiles and the overview, a separator behind each of their lines, one between the two. */

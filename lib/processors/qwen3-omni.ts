@@ -8,6 +8,7 @@ import { interleavingWriter, readTokens, type OmniTokenTexts, type Turn } from '
 import { numDeepstackVectors, readQwen3ImageRules } from './qwen3-vl.js';
 import type { KeyedItem, ProcessedItem, Processor } from './types.js';
 import {
+  createFrameResizer,
   processImage,
   processVideo,
   readVideoSampling,
@@ -68,6 +69,8 @@ export function createQwen3OmniProcessor(
       ...readVideoSampling(files.videoProcessor, videoRules.temporalPatchSize),
       fps: numberAt(files.videoProcessor, 'fps') ?? DEFAULT_FPS,
     },
+    frameResizer: (size, numFrames, options) =>
+      createFrameResizer(addon, size, withRequestedLimits(videoRules, options), numFrames),
     async process(media, options) {
       if (media.kind === 'image') return processImage(addon, media, withRequestedLimits(imageRules, options));
       return media.kind === 'video' ? processClip(media, options) : processAudio(media);

@@ -2,14 +2,14 @@ import { SensoriumError } from '../errors.js';
 import type { DecodedVideo, DenseTensor } from '../media/types.js';
 import type { NativeAddon } from '../native/addon.js';
 import { numberAt, objectAt, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
-import { clipSize } from './clip-size.js';
+import { clipSize, type ClipShape } from './clip-size.js';
 import { invalidEmbedding, processVisionEmbeddings, readHiddenSize } from './embeddings.js';
 import { expandPlaceholders, writeOneRun, type ItemWriter } from './expand.js';
 import { withNativeErrors } from './native-error.js';
 import { readPlaceholders } from './qwen2-vl.js';
 import { specialToken } from './special-tokens.js';
 import { patchTimes, writeTimestamp } from './timestamps.js';
-import type { KeyedItem, ProcessedItem, Processor, TextCodec, VideoSampling } from './types.js';
+import type { FrameResizer, KeyedItem, ProcessedItem, Processor, TextCodec, VideoSampling } from './types.js';
 import { processImage, readVisionRules, withRequestedLimits, type VisionRules } from './vision-rules.js';
 
 /** What the checkpoints state, for files that leave it out. */
@@ -61,6 +61,8 @@ export function createQwen3VlProcessor(
     placeholders,
     samplingRate: 16_000,
     videoSampling: readSampling(files.videoProcessor),
+    frameResizer: (size, numFrames, options) =>
+      createClipResizer(addon, { ...size, numFrames }, withRequestedLimits(videoRules, options)),
     async process(media, options) {
       if (media.kind === 'image') return processImage(addon, media, withRequestedLimits(imageRules, options));
       if (media.kind === 'audio') throw hasNoHearing();
@@ -88,17 +90,38 @@ function readSampling(config: JsonObject): VideoSampling {
   };
 }
 
-/** Patches of a clip, whose limits count the pixels of all frames. Throws `invalid_video`. */
+/** The size of a clip's frames; its limits count the pixels of all frames. Throws `invalid_video`. */
+function sizeOf(clip: ClipShape, rules: VisionRules): { width: number; height: number } {
+  const { width, height } = clip;
+  return rules.patch.doResize
+    ? clipSize(clip, { ...rules, factor: rules.patchSize * rules.mergeSize })
+    : { width, height };
+}
+
+/** What makes the frames of a clip smaller; undefined where they do not become smaller, or would be resized once more. */
+function createClipResizer(
+  addon: NativeAddon,
+  clip: ClipShape,
+  rules: VisionRules,
+): FrameResizer | undefined {
+  const { width, height } = sizeOf(clip, rules);
+  const again = sizeOf({ ...clip, width, height }, rules);
+  const isSmaller = width * height < clip.width * clip.height;
+  if (!isSmaller || again.width !== width || again.height !== height) return undefined;
+  const options = { width, height, filter: rules.patch.filter };
+  const resize = (frame: Uint8Array): Promise<Uint8Array> =>
+    withNativeErrors('video', async () => addon.resizeRgb(frame, clip.width, clip.height, options));
+  return { width, height, resize };
+}
+
+/** Patches of a clip. Throws `invalid_video`. */
 async function processClip(
   addon: NativeAddon,
   { frames, width, height, metadata, sampledFps }: DecodedVideo,
   rules: VisionRules,
 ): Promise<ProcessedItem> {
-  const { temporalPatchSize, mergeSize, patchSize, patch } = rules;
-  const limits = { ...rules, factor: patchSize * mergeSize };
-  const size = patch.doResize
-    ? clipSize({ numFrames: frames.length, width, height }, limits)
-    : { width, height };
+  const { temporalPatchSize, mergeSize, patch } = rules;
+  const size = sizeOf({ numFrames: frames.length, width, height }, rules);
   const secondsPerGrid = temporalPatchSize / sampledFps;
   const media = await withNativeErrors('video', async () =>
     addon.patchifyVideo(frames, width, height, secondsPerGrid, { ...patch, ...size }),

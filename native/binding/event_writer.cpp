@@ -1,5 +1,7 @@
 #include "binding/event_writer.h"
 
+#include <algorithm>
+
 #include "binding/failure.h"
 
 namespace sensorium::binding {
@@ -77,6 +79,11 @@ Napi::Object write_event(Napi::Env env, const SequenceEvent& event) {
   }
   set_number(object, "numCachedTokens", event.num_cached_tokens);
   set_number(object, "numCachedMedia", event.num_cached_media);
+  if (!event.embedding.empty()) {
+    Napi::Float32Array embedding = Napi::Float32Array::New(env, event.embedding.size());
+    std::copy(event.embedding.begin(), event.embedding.end(), embedding.Data());
+    object.Set("embedding", embedding);
+  }
   if (event.finish_reason) write_finish(object, event);
   return object;
 }

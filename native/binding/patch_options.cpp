@@ -5,14 +5,6 @@
 namespace sensorium::binding {
 namespace {
 
-ResizeFilter read_filter(const Fields& fields) {
-  const std::string name = fields.string("filter", 16);
-  if (name == "bilinear") return ResizeFilter::kBilinear;
-  if (name == "bicubic") return ResizeFilter::kBicubic;
-  if (name == "lanczos") return ResizeFilter::kLanczos;
-  throw Error(ErrorCode::kInvalidArgument, fields.path("filter") + " must be bilinear, bicubic or lanczos");
-}
-
 void read_channels(const Fields& fields, const char* key, float out[3]) {
   const Napi::Array values = read_array(fields.get(key), fields.path(key), 3);
   if (values.Length() != 3) throw Error(ErrorCode::kInvalidArgument, fields.path(key) + " must have 3 elements");
@@ -20,6 +12,14 @@ void read_channels(const Fields& fields, const char* key, float out[3]) {
 }
 
 }  // namespace
+
+ResizeFilter read_filter(const Fields& fields) {
+  const std::string name = fields.string("filter", 16);
+  if (name == "bilinear") return ResizeFilter::kBilinear;
+  if (name == "bicubic") return ResizeFilter::kBicubic;
+  if (name == "lanczos") return ResizeFilter::kLanczos;
+  throw Error(ErrorCode::kInvalidArgument, fields.path("filter") + " must be bilinear, bicubic or lanczos");
+}
 
 PatchOptions read_patch_options(const Fields& fields) {
   PatchOptions options;

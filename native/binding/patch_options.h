@@ -8,6 +8,8 @@ namespace sensorium::binding {
 inline constexpr int32_t kMaxSide = 65535;
 inline constexpr uint32_t kMaxFrames = 65536;
 
+/// The field `filter`.
+ResizeFilter read_filter(const Fields& fields);
 /// NativePatchOptions of addon.ts, without the size.
 PatchOptions read_patch_options(const Fields& fields);
 

@@ -138,6 +138,11 @@ EngineRequest read_request(const Napi::Value& value) {
   }
   request.sampling = read_sampling(Fields(fields.get("sampling"), fields.path("sampling")));
   request.cache_salt = fields.string("cacheSalt", kMaxKeyBytes);
+  if (fields.has("pooling")) {
+    const Fields pooling(fields.get("pooling"), fields.path("pooling"));
+    request.kind = RequestKind::kPool;
+    request.is_normalized = pooling.boolean("isNormalized");
+  }
   return request;
 }
 

@@ -34,6 +34,9 @@ struct SamplingParams {
   DecodingRules rules;
 };
 
+/// What a request asks for: an answer, or the hidden state of the prompt's last token (an embedding).
+enum class RequestKind { kGenerate, kPool };
+
 /// A checked request. The prompt is already expanded: each placeholder token stands once per encoder row. A request of an
 /// encoder-decoder model has one media item without runs, which the decoder attends to.
 struct EngineRequest {
@@ -42,6 +45,8 @@ struct EngineRequest {
   std::vector<MediaItem> media;
   SamplingParams sampling;
   std::string cache_salt;  ///< tenant: prefix blocks are shared only between equal salts
+  RequestKind kind = RequestKind::kGenerate;
+  bool is_normalized = true;  ///< pooled: scaled to length 1
 };
 
 enum class FinishReason { kStop, kLength, kAborted, kError };
@@ -70,6 +75,8 @@ struct SequenceEvent {
   int32_t num_cached_tokens = 0;  ///< prompt tokens taken from the prefix cache
   int32_t num_cached_media = 0;   ///< media items that were not encoded for this request
   RequestTimings timings;         ///< filled with finish_reason
+  /// Pooled requests: [hidden_size] after the final norm, with finish_reason kStop.
+  std::vector<float> embedding;
 };
 
 struct EngineStats {

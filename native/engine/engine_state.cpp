@@ -137,6 +137,7 @@ void EngineState::commit(const Outcome& outcome, KvCache& kv_cache, Events& even
   }
   scheduler_.advance(sequence, outcome.scheduled.num_tokens);
   if (!outcome.scheduled.is_sampled) return;
+  if (sequence.request->is_pooled()) return commit_pooled(sequence, outcome, events);
   sequence.request->unforked_indices.clear();
   // Forks come first: they share the blocks of a sequence that may end with its first token.
   for (size_t i = 1; i < outcome.choices.size(); ++i) commit_fork(sequence, outcome.choices[i], kv_cache, events);
@@ -148,6 +149,16 @@ void EngineState::commit(const Outcome& outcome, KvCache& kv_cache, Events& even
   } else if (sequence.has_become_long_context()) {
     scheduler_.restart(sequence);
   }
+}
+
+void EngineState::commit_pooled(Sequence& sequence, const Outcome& outcome, Events& events) {
+  SequenceEvent event = event_of(*sequence.request, sequence.index);
+  event.embedding = outcome.embedding;
+  event.finish_reason = FinishReason::kStop;
+  event.timings = timings_of(sequence, Clock::now());
+  events.push_back(std::move(event));
+  forget_one(sequence.request->input.id);
+  scheduler_.remove(sequence);
 }
 
 void EngineState::commit_fork(const Sequence& parent, const Choice& choice, KvCache& kv_cache, Events& events) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "ops/norm.h"
+
 namespace sensorium {
 namespace {
 
@@ -55,9 +57,13 @@ std::vector<StepBatch> ModelRunner::prepare(std::span<const ScheduledSequence> s
 
 std::vector<Outcome> ModelRunner::run(const StepBatch& batch) {
   std::vector<Outcome> outcomes;
-  for (const ScheduledSequence& scheduled : batch.scheduled()) outcomes.push_back({scheduled, std::nullopt, {}});
+  for (const ScheduledSequence& scheduled : batch.scheduled()) outcomes.push_back({scheduled, std::nullopt, {}, {}});
   try {
-    forward(batch, outcomes);
+    if (batch.is_pooled()) {
+      pool(batch, outcomes);
+    } else {
+      forward(batch, outcomes);
+    }
   } catch (...) {
     const Failure failure = current_failure();
     for (Outcome& outcome : outcomes) outcome.failure = failure;
@@ -78,6 +84,20 @@ void ModelRunner::forward(const StepBatch& batch, std::span<Outcome> outcomes) {
     outcome.choices.reserve(1 + outcome.scheduled.sequence->request->unforked_indices.size());
   }
   sample(sampled, logits);
+}
+
+void ModelRunner::pool(const StepBatch& batch, std::span<Outcome> outcomes) {
+  const Arena::Scope scope(arena_);
+  Matrix hidden(nullptr, 0, model_->info().hidden_size);
+  if (batch.num_output_rows() > 0) hidden = arena_.matrix(batch.num_output_rows(), hidden.cols);
+  model_->forward_hidden(batch.view(), *kv_cache_, arena_, hidden);
+  int64_t row = 0;
+  for (Outcome& outcome : outcomes) {
+    if (!outcome.scheduled.is_sampled) continue;
+    const Matrix own = hidden.row_range(row++, 1);
+    if (outcome.scheduled.sequence->request->input.is_normalized) ops::l2_normalize(*backend_, own);
+    outcome.embedding.assign(own.data, own.data + own.cols);
+  }
 }
 
 void ModelRunner::sample(std::span<Outcome*> outcomes, ConstMatrix logits) {

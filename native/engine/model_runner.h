@@ -23,6 +23,7 @@ struct Outcome {
   ScheduledSequence scheduled;
   std::optional<Failure> failure;  ///< the forward pass failed: nothing was computed
   std::vector<Choice> choices;     ///< when sampled: its own, then one of each unforked continuation
+  std::vector<float> embedding;    ///< when sampled, of a pooled request
 };
 
 /// Runs the model for a step: encoders, forward passes, sampling. Owns the KV cache and the scratch memory.
@@ -46,6 +47,7 @@ class ModelRunner {
  private:
   void forward(const StepBatch& batch, std::span<Outcome> outcomes);
   void sample(std::span<Outcome*> outcomes, ConstMatrix logits);
+  void pool(const StepBatch& batch, std::span<Outcome> outcomes);
 
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Model> model_;

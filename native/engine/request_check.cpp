@@ -46,9 +46,15 @@ void check_sampling(const SamplingParams& params, int64_t vocab_size) {
   }
 }
 
-void check_length(size_t prompt_length, const EngineOptions& options, int64_t num_cross_rows) {
+void check_length(const EngineRequest& input, const EngineOptions& options, int64_t num_cross_rows) {
+  const size_t prompt_length = input.prompt_ids.size();
   require(prompt_length > 0, "the prompt is empty");
   const auto max_length = static_cast<size_t>(max_sequence_length(options, num_cross_rows));
+  if (input.kind == RequestKind::kPool) {
+    if (prompt_length <= max_length) return;
+    refuse("the prompt has " + std::to_string(prompt_length) + " tokens, media included; at most " +
+           std::to_string(max_length) + " have room");
+  }
   if (prompt_length < max_length) return;
   std::string message = "the prompt has " + std::to_string(prompt_length) + " tokens, media included; with at least one " +
                         "token to answer it must be shorter than ";
@@ -135,7 +141,8 @@ int32_t max_sequence_length(const EngineOptions& options, int64_t num_cross_rows
 std::shared_ptr<Request> make_request(EngineRequest input, const Model& model, const EngineOptions& options,
                                       uint64_t fallback_seed) {
   const ModelInfo& info = model.info();
-  check_length(input.prompt_ids.size(), options, info.num_cross_rows);
+  check_length(input, options, info.num_cross_rows);
+  require(input.kind == RequestKind::kGenerate || input.sampling.n == 1, "a pooled request has one result: n must be 1");
   check_sampling(input.sampling, info.vocab_size);
   const auto request = std::make_shared<Request>();
   request->runs = sorted_runs(input.media, static_cast<int32_t>(input.prompt_ids.size()));

@@ -52,6 +52,7 @@ struct Request {
   std::optional<Clock::time_point> started_at;
   double encode_ms = 0;
 
+  bool is_pooled() const { return input.kind == RequestKind::kPool; }
   int32_t prompt_length() const { return static_cast<int32_t>(input.prompt_ids.size()); }
   int32_t num_cached_media() const;
   /// Encoder rows of an item.

@@ -66,7 +66,10 @@ std::vector<std::span<const ScheduledSequence>> slice_by_sampled(std::span<const
   std::vector<std::span<const ScheduledSequence>> slices;
   size_t begin = 0, num_sampled = 0;
   for (size_t i = 0; i < scheduled.size(); ++i) {
-    if (scheduled[i].is_sampled && num_sampled == std::max<size_t>(max_sampled, 1)) {
+    const bool is_full = scheduled[i].is_sampled && num_sampled == std::max<size_t>(max_sampled, 1);
+    const bool is_other_kind =
+        i > begin && scheduled[i].sequence->request->is_pooled() != scheduled[begin].sequence->request->is_pooled();
+    if (is_full || is_other_kind) {
       slices.push_back(scheduled.subspan(begin, i - begin));
       begin = i;
       num_sampled = 0;

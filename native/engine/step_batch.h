@@ -17,6 +17,8 @@ class StepBatch {
 
   ForwardBatch view() const;
   std::span<const ScheduledSequence> scheduled() const { return scheduled_; }
+  /// Whether hidden states are wanted instead of logits.
+  bool is_pooled() const { return scheduled_.front().sequence->request->is_pooled(); }
   int64_t num_output_rows() const { return static_cast<int64_t>(output_rows_.size()); }
 
  private:
@@ -32,7 +34,8 @@ class StepBatch {
   std::vector<CrossSource> cross_;
 };
 
-/// Cuts a step into pieces with at most `max_sampled` sampled sequences each, so that the buffer of logits is bounded.
+/// Cuts a step into pieces with at most `max_sampled` sampled sequences each, so that the buffer of logits is bounded, and of
+/// requests of one kind.
 std::vector<std::span<const ScheduledSequence>> slice_by_sampled(std::span<const ScheduledSequence> scheduled,
                                                                  size_t max_sampled);
 

@@ -177,7 +177,9 @@ struct FakeModel : Model {
     }
     if (output != std::ssize(batch.output_rows) || output != logits.rows) throw Error(ErrorCode::kInternal, "bad output rows");
   }
-  void forward_hidden(const ForwardBatch&, KvCache&, Arena&, Matrix) override {}
+  void forward_hidden(const ForwardBatch&, KvCache&, Arena&, Matrix hidden) override {
+    for (int64_t r = 0; r < hidden.rows; ++r) std::fill_n(hidden.row(r), hidden.cols, 1.0F);
+  }
 
   static void write_keys(const ForwardBatch& batch, FakeKvCache& cache) {
     std::vector<uint64_t> contents(batch.token_ids.begin(), batch.token_ids.end());

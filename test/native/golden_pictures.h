@@ -90,7 +90,9 @@ class PictureBuilder {
 
   std::string picture_file(size_t index) const {
     size_t num_seen = 0;
-    for (const sensorium::Json& message : source_.request.find("messages")->as_array()) {
+    const sensorium::Json* messages = source_.request.find("messages");
+    if (messages == nullptr) messages = source_.request.find("input");  // of embeddings
+    for (const sensorium::Json& message : messages->as_array()) {
       if (!message.find("content")->is_array()) continue;
       for (const sensorium::Json& part : message.find("content")->as_array()) {
         const sensorium::Json* image = part.find("image_url");

@@ -176,6 +176,27 @@ TEST(segments_match_a_double_reference) {
   });
 }
 
+TEST(queries_without_keys_of_their_own_see_the_others_keys) {
+  for_each_backend([](Backend& backend) {
+    Random random(7);
+    for (const Heads& heads : kHeads) {
+      const int64_t rows = 133, num_keys = 101;
+      const int64_t q_size = heads.num_heads * heads.head_dim, kv_size = heads.num_kv_heads * heads.head_dim;
+      const std::vector<float> q = random.normal(rows * q_size);
+      const std::vector<float> k = random.normal(num_keys * kv_size);
+      const std::vector<float> v = random.normal(num_keys * kv_size);
+      std::vector<float> out(q.size(), -7.0F);
+      const std::vector<int32_t> bounds = {0, 40, static_cast<int32_t>(rows)};
+      backend.segment_attention(ConstMatrix(q.data(), rows, q_size), ConstMatrix(k.data(), num_keys, kv_size),
+                                ConstMatrix(v.data(), num_keys, kv_size), heads.num_heads, heads.num_kv_heads, heads.head_dim,
+                                heads.scale(), bounds, Matrix(out.data(), rows, q_size));
+      for (int64_t r = 40; r < rows; r += 4) {
+        check_row(heads, q.data() + r * q_size, out.data() + r * q_size, k, v, 40, num_keys, segment_tolerance(backend));
+      }
+    }
+  });
+}
+
 TEST(a_segment_has_the_same_bits_alone_and_among_others) {
   for_each_backend([](Backend& backend) {
     Random random(2);

@@ -144,12 +144,53 @@ TEST(quantised_checkpoints_are_refused) {
                        ErrorCode::kUnsupportedArchitecture, "quantization_config");
 }
 
-TEST(sliding_windows_are_refused_only_where_they_act) {
-  const std::string window = R"(,"use_sliding_window":true,"sliding_window":16,"max_window_layers":)";
-  check_config_refused(qwen2_config({}) + window + "1", ErrorCode::kUnsupportedArchitecture, "sliding");
+TEST(sliding_windows_hide_the_past_where_they_act) {
+  const FloatTensors tensors = random_qwen2({});
+  const std::string config = kQwen2 + qwen2_config({});
+  const std::vector<float> plain = logits_of(config + "}", tensors);
+  const auto with = [&](const std::string& members) { return logits_of(config + members + "}", tensors); };
+  const std::vector<float> windowed = with(R"(,"use_sliding_window":true,"sliding_window":3,"max_window_layers":1)");
+  CHECK(windowed != plain);
+  CHECK(with(R"(,"sliding_window":3,"layer_types":["full_attention","sliding_attention"])") == windowed);
+  CHECK(with(R"(,"use_sliding_window":true,"sliding_window":3,"max_window_layers":2)") == plain);
+  CHECK(with(R"(,"use_sliding_window":true,"sliding_window":8,"max_window_layers":1)") == plain);
+  CHECK(with(R"(,"use_sliding_window":false,"sliding_window":3,"max_window_layers":1)") == plain);
+  CHECK(with(R"(,"use_sliding_window":true,"sliding_window":null,"max_window_layers":1)") == plain);
+  check_config_refused(qwen2_config({}) + R"(,"layer_types":["full_attention"])", ErrorCode::kInvalidCheckpoint, "layer_types");
+  check_config_refused(qwen2_config({}) + R"(,"layer_types":["full_attention","linear_attention"])",
+                       ErrorCode::kUnsupportedArchitecture, "linear_attention");
   check_config_refused(qwen2_config({}) + R"(,"layer_types":["full_attention","sliding_attention"])",
-                       ErrorCode::kUnsupportedArchitecture, "sliding");
-  CHECK(!refusal_of(kQwen2 + qwen2_config({}) + window + "2}", random_qwen2({})).code);
+                       ErrorCode::kInvalidCheckpoint, "sliding_window");
+}
+
+TEST(longrope_needs_a_factor_for_each_frequency) {
+  const auto rope = [](const std::string& members) {
+    return qwen2_config({}) + R"(,"max_position_embeddings":64,"original_max_position_embeddings":4,"rope_scaling":{)" +
+           members + "}";
+  };
+  const std::string four = "[1,2,3,4]";
+  const std::string factors = R"("short_factor":[1,1,1,1],"long_factor":)" + four;
+  const FloatTensors tensors = random_qwen2({});
+  const std::vector<float> su = logits_of(kQwen2 + rope(R"("type":"su",)" + factors) + "}", tensors);
+  CHECK(logits_of(kQwen2 + rope(R"("rope_type":"longrope",)" + factors) + "}", tensors) == su);
+  CHECK(logits_of(kQwen2 + qwen2_config({}) + "}", tensors) != su);
+  constexpr ErrorCode kInvalid = ErrorCode::kInvalidCheckpoint;
+  check_config_refused(rope(R"("type":"su","long_factor":)" + four), kInvalid, "short_factor");
+  check_config_refused(rope(R"("type":"su","short_factor":[1,2],"long_factor":)" + four), kInvalid, "short_factor");
+  check_config_refused(rope(R"("type":"su","short_factor":)" + four + R"(,"long_factor":[1,2,3,-4])"), kInvalid, "long_factor");
+}
+
+TEST(biases_of_attention_and_mlp_are_read_where_stated) {
+  const std::string llama = R"({"architectures":["LlamaForCausalLM"],)" + qwen2_config({});
+  FloatTensors tensors = random_qwen2({});
+  const std::vector<float> without = logits_of(llama + "}", tensors);
+  const Refusal refusal = refusal_of(llama + R"(,"attention_bias":true})", tensors);
+  CHECK(refusal.code == ErrorCode::kInvalidCheckpoint && refusal.names("o_proj.bias"));
+  for (const int layer : {0, 1}) {
+    const std::string name = "model.layers." + std::to_string(layer) + ".self_attn.o_proj.bias";
+    tensors[name] = {{32}, std::vector<float>(32, 0.5F)};
+  }
+  CHECK(logits_of(llama + R"(,"attention_bias":true})", tensors) != without);
 }
 
 TEST(absurd_sizes_are_refused) {

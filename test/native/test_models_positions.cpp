@@ -118,7 +118,12 @@ int check_kind(const std::string& kind) {
 }
 
 const std::vector<int32_t> kPictureIds{1, 88, 90, 90, 89, 5};
-const MropeRules kRules{.merge_size = 2, .image_token_id = 90, .video_token_id = 91};
+const MropeRules kRules = [] {
+  MropeRules rules;
+  rules.image_token_id = 90;
+  rules.video_token_id = 91;
+  return rules;
+}();
 
 PromptPositions position_picture(const MediaItem& item) { return mrope_positions(kPictureIds, {&item, 1}, kRules); }
 

@@ -64,3 +64,17 @@ TEST(yarn_scaling_ramps_between_its_rotations) {
                              {40, 4.445698525097307e-05},
                              {63, 3.102344401879299e-07}});
 }
+
+TEST(longrope_divides_by_the_factors_of_the_context) {
+  RotaryConfig config;
+  config.rotary_dim = 8;
+  config.scaling = RotaryScaling::kLongRope;
+  config.original_max_position = 64.0;
+  config.short_factors = {1.0, 2.0, 4.0, 8.0};
+  config.long_factors = {10.0, 20.0, 40.0, 80.0};
+  check_frequencies(config, {{0, 1.0}, {1, 0.05}, {2, 0.0025}, {3, 0.000125}});
+  const std::vector<float> distant = rotary_frequencies(config, ContextRange::kLong);
+  CHECK_NEAR(static_cast<double>(distant[1]) / 0.005, 1.0, 1e-5);
+  const TextRotary rotary(config);
+  CHECK(rotary.range_of(64) == ContextRange::kShort && rotary.range_of(65) == ContextRange::kLong);
+}

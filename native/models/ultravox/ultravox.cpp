@@ -1,3 +1,5 @@
+#include <fstream>
+
 #include "core/error.h"
 #include "models/family.h"
 #include "models/llama/llama.h"
@@ -22,6 +24,18 @@ ConfigSection text_section(const LoadRequest& request) {
   return ConfigSection::read(request.companion);
 }
 
+/// Folder of a model in the Hub's cache: `cache`/models--org--name/snapshots/<what refs/main names>; empty: it is not there.
+std::filesystem::path find_snapshot(const std::filesystem::path& cache, const std::string& id) {
+  std::string name = "models--";
+  for (const char character : id) name += character == '/' ? "--" : std::string(1, character);
+  const std::filesystem::path model = cache / name;
+  std::ifstream reference(model / "refs" / "main");
+  std::string revision;
+  // A revision is the name of a folder, never a way to one.
+  if (!(reference >> revision) || revision.find_first_of("/\\") != std::string::npos || revision == "..") return {};
+  return model / "snapshots" / revision;
+}
+
 }  // namespace
 
 std::filesystem::path find_ultravox_text_model(const ConfigSection& config, const std::filesystem::path& folder) {
@@ -30,6 +44,7 @@ std::filesystem::path find_ultravox_text_model(const ConfigSection& config, cons
   const std::filesystem::path around = folder.has_filename() ? folder.parent_path() : folder.parent_path().parent_path();
   std::vector<std::filesystem::path> candidates{folder / "text_model", around / "text_model"};
   if (id.has_filename()) candidates.push_back(around / id.filename());
+  if (around.filename() == "snapshots") candidates.push_back(find_snapshot(around.parent_path().parent_path(), id.string()));
   std::error_code ignored;  // an unreadable folder counts as none
   for (const std::filesystem::path& candidate : candidates) {
     if (std::filesystem::exists(candidate / "config.json", ignored)) return candidate;

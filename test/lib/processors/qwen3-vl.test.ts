@@ -75,6 +75,28 @@ describe('the size of a clip', () => {
   });
 });
 
+describe('frames that are resized while they are decoded', () => {
+  const size = { width: 640, height: 480 };
+
+  test('have the size of the clip', async () => {
+    const resizer = processor.frameResizer?.(size, 4, {});
+    assert.ok(resizer);
+    const frame = new Uint8Array(640 * 480 * 3).fill(7);
+    const small = await resizer.resize(frame);
+    assert.equal(small.length, resizer.width * resizer.height * 3);
+    const video = { kind: 'video', metadata: metadata([0, 1, 2, 3], 2), sampledFps: 2 } as const;
+    const whole = await processor.process({ ...video, ...size, frames: Array(4).fill(frame) }, {});
+    const { width, height } = resizer;
+    const resized = await processor.process({ ...video, width, height, frames: Array(4).fill(small) }, {});
+    assert.deepEqual(resized.media.grid, whole.media.grid);
+    assert.deepEqual(resized.media.features(), whole.media.features());
+  });
+
+  test('stay as they are where they do not become smaller', () => {
+    assert.equal(processor.frameResizer?.({ width: 64, height: 32 }, 4, {}), undefined);
+  });
+});
+
 function clip(times: number[], tokensPerPatch: number): KeyedItem {
   const base = fakeItem('video', 10);
   return {

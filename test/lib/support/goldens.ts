@@ -33,6 +33,21 @@ export const QWEN3_FAMILIES = ['qwen3', 'qwen3_moe', 'qwen3_vl', 'qwen3_vl_moe',
   (family) => existsSync(join(GOLDENS, family, 'model')),
 );
 
+/** Those whose pictures are cut into tiles; those whose goldens are present. */
+export const PICTURE_FAMILIES = ['llava', 'llava_onevision', 'phi3_v', 'vlm2vec', 'minicpm_v'].filter(
+  (family) => existsSync(join(GOLDENS, family, 'model')),
+);
+
+/** Text models besides Qwen's; those whose goldens are present. */
+export const TEXT_FAMILIES = ['llama', 'mistral', 'phi3'].filter((family) =>
+  existsSync(join(GOLDENS, family, 'model')),
+);
+
+/** Families that hear, and write or answer; those whose goldens are present. */
+export const SPEECH_FAMILIES = ['qwen2_audio', 'ultravox'].filter((family) =>
+  existsSync(join(GOLDENS, family, 'model')),
+);
+
 export interface GoldenCase {
   family: string;
   name: string;
