@@ -109,7 +109,7 @@ export function modalityLimits(text: string, previous: MediaLimits = {}): MediaL
     else if (Object.keys(limit).length === 0) checkLimit(modality, undefined);
     else for (const [name, value] of Object.entries(limit)) checkNamedLimit(modality, name, value);
   }
-  return merged(previous, limits) as MediaLimits;
+  return merged(previous, limits);
 }
 
 function checkNamedLimit(modality: string, name: string, value: unknown): void {
@@ -131,7 +131,7 @@ export function modalityOptions(
       `Expected an object with keys of ${MODALITIES.join(', ')}, each an object.`,
     );
   }
-  return merged(previous, options) as Partial<Record<Modality, JsonObject>>;
+  return merged(previous, options);
 }
 
 /** An existing folder, made absolute. */

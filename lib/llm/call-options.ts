@@ -48,6 +48,10 @@ export function checkCallOptions(options: unknown): asserts options is ChatCallO
       param: 'signal',
     });
   }
+  for (const name of ['requestId', 'cacheSalt'] as const) {
+    if (options[name] === undefined || typeof options[name] === 'string') continue;
+    throw new SensoriumError('invalid_option', `The option ${name} must be a text.`, { param: name });
+  }
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw new SensoriumError('invalid_option', 'The option onProgress must be a function.', {
       param: 'onProgress',

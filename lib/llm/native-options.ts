@@ -69,7 +69,10 @@ function checkGb(name: string, value: number | undefined, isZeroAllowed: boolean
 function checkKvCacheFits(kvCacheGb: number | undefined): void {
   const usable = usableMemoryBytes();
   if (kvCacheGb === undefined || kvCacheGb * GIB <= usable) return;
-  throw invalidOption('kvCacheGb', `is ${kvCacheGb} GiB, but this machine has ${(usable / GIB).toFixed(1)} GiB of memory.`);
+  throw invalidOption(
+    'kvCacheGb',
+    `is ${kvCacheGb} GiB, but this machine has ${(usable / GIB).toFixed(1)} GiB of memory.`,
+  );
 }
 
 function checkRunner(runner: LLMOptions['runner']): void {

@@ -42,6 +42,8 @@ function checkPrompt(prompt: unknown): asserts prompt is string | number[] {
   if (typeof prompt !== 'string' && !isTokenIds(prompt)) {
     throw invalidType('prompt', 'a text or a list of token ids');
   }
+  const wrong = typeof prompt === 'string' ? -1 : prompt.findIndex((id) => !Number.isInteger(id));
+  if (wrong >= 0) throw invalidType(`prompt[${wrong}]`, 'a whole number, as token ids are');
   if (prompt.length === 0)
     throw new SensoriumError('prompt_empty', 'The prompt is empty.', { param: 'prompt' });
 }
@@ -123,6 +125,16 @@ function readMedia(input: MultiModalPrompt, rules: MediaRules): MediaPart[] {
   );
 }
 
+/** Throws `invalid_type` unless `value` is absent or an object, and `invalid_option` for keys that are no modality. */
+function checkModalities(value: unknown, field: string): void {
+  if (!isGiven(value)) return;
+  if (typeof value !== 'object' || Array.isArray(value)) throw invalidType(field, 'an object by modality');
+  const unknown = Object.keys(value as object).find((name) => !(MODALITIES as string[]).includes(name));
+  if (unknown === undefined) return;
+  const message = `${field} knows ${MODALITIES.join(', ')}, not '${unknown.slice(0, 40)}'.`;
+  throw new SensoriumError('invalid_option', message, { param: `${field}.${unknown}` });
+}
+
 /** Checks a prompt of `generate` and finds its media. */
 export function parsePrompt(input: PromptInput, rules: MediaRules): ParsedPrompt {
   if (typeof input === 'string' || Array.isArray(input)) {
@@ -133,11 +145,12 @@ export function parsePrompt(input: PromptInput, rules: MediaRules): ParsedPrompt
     throw invalidType('prompt', 'a text, token ids or { prompt, multiModalData }');
   }
   const { cacheSalt } = input;
-  if (cacheSalt !== undefined) checkId(cacheSalt, 'cacheSalt');
-  checkOptionNames(input, PROMPT_FIELDS);
-  for (const field of ['multiModalData', 'multiModalUuids'] as const) {
-    if (isGiven(input[field])) checkOptionNames(input[field], new Set(MODALITIES));
+  if (cacheSalt !== undefined) {
+    if (typeof cacheSalt !== 'string') throw invalidType('cacheSalt', 'a text');
+    checkId(cacheSalt, 'cacheSalt');
   }
+  checkOptionNames(input, PROMPT_FIELDS);
+  for (const field of ['multiModalData', 'multiModalUuids'] as const) checkModalities(input[field], field);
   const prompt = choosePrompt(input);
   checkPrompt(prompt);
   const mediaOptions = normaliseMediaOptions(input);

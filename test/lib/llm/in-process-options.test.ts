@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
+import type { ErrorCode } from '../../../lib/errors.js';
 import { LLM, type MultiModalPrompt } from '../../../lib/llm.js';
 import {
   DemoModel,
@@ -96,6 +97,37 @@ describe('options in process', () => {
       LLM.load({ rgbaBackgroundColor: [0, 0, -1] }),
       hasCode('invalid_option', /3 integers/),
     );
+  });
+});
+
+describe('misuse of a prompt', () => {
+  const wrong: [string, unknown, ErrorCode, string][] = [
+    [
+      'modalities that are none',
+      { prompt: 'x', multiModalData: { images: [] } },
+      'invalid_option',
+      'multiModalData.images',
+    ],
+    ['data that is no object', { prompt: 'x', multiModalData: 'x' }, 'invalid_type', 'multiModalData'],
+    ['uuids that are no object', { prompt: 'x', multiModalUuids: ['a'] }, 'invalid_type', 'multiModalUuids'],
+    ['snake_case', { prompt: 'x', multi_modal_data: {} }, 'invalid_option', 'multi_modal_data'],
+    ['fractional token ids', { promptTokenIds: [1, 1.5] }, 'invalid_type', 'prompt[1]'],
+    ['token ids beyond the vocabulary', [99_999], 'invalid_value', 'prompt'],
+    ['token ids that are a text', { promptTokenIds: 'x' }, 'invalid_type', 'promptTokenIds'],
+    ['no prompt', { multiModalData: {} }, 'invalid_type', 'prompt'],
+    ['a salt that is no text', { prompt: 'x', cacheSalt: 7 }, 'invalid_type', 'cacheSalt'],
+  ];
+  for (const [name, prompt, code, param] of wrong) {
+    test(name, () =>
+      assert.rejects(demo.llm.generate(prompt as MultiModalPrompt, GREEDY), hasCode(code, /./, param)),
+    );
+  }
+
+  test('call options of another type', async () => {
+    for (const name of ['requestId', 'cacheSalt']) {
+      const options = { [name]: 7 } as object;
+      await assert.rejects(demo.llm.generate('x', options), hasCode('invalid_option', /./, name));
+    }
   });
 });
 

@@ -59,3 +59,11 @@ describe('byte budget', () => {
     assert.equal(budget.usedBytes, 0);
   });
 });
+
+test('a caller may wait for less than the budget lets it', async () => {
+  const budget = new ByteBudget(10);
+  const lease = await budget.acquire(10);
+  await rejectsWith(budget.acquire(1, undefined, 5), 'rate_limited');
+  lease.release();
+  assert.equal((await budget.acquire(10, undefined, 5)).numBytes, 10);
+});

@@ -108,3 +108,27 @@ describe('shared work', () => {
     assert.equal((await cache.getOrCompute('a', undefined, make(1))).key, 'a');
   });
 });
+
+describe('finding', () => {
+  test('waits for what is being computed, and misses where that fails', async () => {
+    const cache = new ProcessedItemCache(1000);
+    assert.equal(await cache.find('k', undefined), undefined);
+    let finish!: (item: ProcessedItem) => void;
+    let fail!: (error: Error) => void;
+    const compute = () =>
+      new Promise<ProcessedItem>((resolve, reject) => {
+        finish = resolve;
+        fail = reject;
+      });
+    const first = cache.getOrCompute('k', undefined, compute);
+    const found = cache.find('k', undefined);
+    finish(fakeItem('image', 10));
+    assert.equal(await found, await first);
+    assert.equal(cache.stats().hits, 1);
+    const failing = cache.getOrCompute('l', undefined, compute);
+    const missed = cache.find('l', undefined);
+    fail(new Error('broken'));
+    await assert.rejects(failing, /broken/);
+    assert.equal(await missed, undefined);
+  });
+});

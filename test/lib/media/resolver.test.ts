@@ -398,3 +398,78 @@ describe('sound of videos', NEEDS_FFMPEG, () => {
     }
   });
 });
+
+describe('limits over all', () => {
+  test('the media of one request share a fetch deadline, each request has its own', async (t) => {
+    const server = await startTestServer(t, (_request, response) => setTimeout(() => response.end(PNG), 120));
+    const { resolve } = setUp(t, { imageFetchTimeoutMs: 300 });
+    const parts = (numParts: number): MediaPart[] =>
+      Array.from({ length: numParts }, (_, i) => fromUrl(server.url(`/${i}`)));
+    assert.equal((await resolve(parts(8))).length, 8);
+    await rejectsWith(resolve(parts(40)), 'media_fetch_timeout');
+    assert.equal((await resolve(parts(8))).length, 8);
+  });
+
+  test('no more media are decoded and preprocessed at once than there are workers', async (t) => {
+    const processor = createFakeProcessor();
+    let numNow = 0;
+    let numMost = 0;
+    const process = async (...args: Parameters<typeof processor.process>) => {
+      numMost = Math.max(numMost, ++numNow);
+      await new Promise((done) => setTimeout(done, 5));
+      numNow--;
+      return processor.process(...args);
+    };
+    const { resolve } = setUp(t, {}, { processor: { ...processor, process }, numWorkers: 3 });
+    const different = await Promise.all(
+      Array.from({ length: 12 }, (_, i) =>
+        sharp({ create: { width: 4, height: 4, channels: 3, background: { r: i, g: 0, b: 0 } } })
+          .png()
+          .toBuffer(),
+      ),
+    );
+    await Promise.all([
+      resolve(different.slice(0, 6).map((png) => fromBytes(png))),
+      resolve(
+        different.slice(6).map((png) => fromBytes(png)),
+        {},
+        'b',
+      ),
+    ]);
+    assert.equal(numMost, 3);
+  });
+
+  test('bytes in memory and files count against the budget', async (t) => {
+    const { resolve } = setUp(t, { maxInFlightBytes: 4 * PNG.length });
+    const items = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => resolve([fromBytes(PNG)], {}, `tenant ${i}`)),
+    );
+    assert.equal(items.length, 20);
+  });
+
+  test('uuids are ignored where nothing is kept by them', async (t) => {
+    const { resolve } = setUp(t, {}, { areUuidsIgnored: true });
+    const [[one], [other]] = [
+      await resolve([fromBytes(PNG, { uuid: 'u' })]),
+      await resolve([fromBytes(OTHER_PNG, { uuid: 'u' })]),
+    ];
+    assert.notEqual(one?.key, other?.key);
+    await rejectsWith(resolve([image({ uuid: 'u' })]), 'media_cache_miss');
+  });
+
+  test('options of another modality leave keys as they are', async (t) => {
+    const { resolve } = setUp(t);
+    const keyWith = async (request: MediaOptions): Promise<string | undefined> =>
+      (await resolve([fromBytes(PNG)], request))[0]?.key;
+    const plain = await keyWith({});
+    for (const request of [
+      { mmProcessorKwargs: { fps: 2, max_frames: 4, use_audio_in_video: false } },
+      { mmProcessorKwargs: { min_pixels: null, videos_kwargs: { max_pixels: 100 } } },
+      { mediaIoKwargs: { video: { num_frames: 4 } } },
+    ]) {
+      assert.equal(await keyWith(request), plain, JSON.stringify(request));
+    }
+    assert.notEqual(await keyWith({ mmProcessorKwargs: { max_pixels: 100 } }), plain);
+    assert.notEqual(await keyWith({ mmProcessorKwargs: { unheard_of: 1 } }), plain);
+  });
+});

@@ -195,3 +195,39 @@ describe('name lookup', () => {
     assert.deepEqual(await lookupWith([LOOPBACK], true), [LOOPBACK]);
   });
 });
+
+describe('domain lists', () => {
+  test('take suffixes, which name what lies below and not the name itself', () => {
+    const guard = new UrlGuard(
+      policyWith({ allowedMediaDomains: ['*.a.example', 'b.example', '*.Ünï.example'] }),
+    );
+    for (const host of ['x.a.example', 'x.y.A.example.', 'b.example', 'x.ünï.example']) {
+      guard.check(httpUrl(`http://${host}/`));
+    }
+    for (const host of ['a.example', 'xa.example', 'x.b.example', 'a.example.evil.example', '8.8.8.8']) {
+      throwsWith(() => guard.check(httpUrl(`http://${host}/`)), 'media_domain_refused');
+    }
+  });
+
+  test('never open private addresses', () => {
+    const guard = new UrlGuard(policyWith({ allowedMediaDomains: ['127.0.0.1', 'localhost', '[::1]'] }));
+    for (const host of ['127.0.0.1', 'localhost', '[::1]']) {
+      throwsWith(() => guard.check(httpUrl(`http://${host}/`)), 'media_address_refused');
+    }
+  });
+
+  test('are refused where an entry is no host', () => {
+    for (const entry of [
+      '',
+      '*',
+      '*.',
+      'http://a.example',
+      'a.example:80',
+      'a.example/x',
+      'u@a.example',
+      'a.*.example',
+    ]) {
+      throwsWith(() => new UrlGuard(policyWith({ allowedMediaDomains: [entry] })), 'invalid_option');
+    }
+  });
+});
