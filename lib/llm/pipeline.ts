@@ -64,6 +64,7 @@ export class RequestPipeline {
     media: readonly MediaPart[],
     options: MediaOptions & PrepareOptions & { isNormalized: boolean },
   ): Promise<PoolingResult> {
+    this.checkTask();
     this.parts.resolver.checkOptions(options);
     return this.pool(await this.readPrompt(prompt, media), options);
   }
@@ -73,6 +74,7 @@ export class RequestPipeline {
     messages: readonly ChatMessage[],
     options: ChatOptions & PrepareOptions & { isNormalized: boolean },
   ): Promise<PoolingResult> {
+    this.checkTask();
     try {
       this.parts.resolver.checkOptions(options);
       return await this.pool(await this.renderChat(messages, options), options);

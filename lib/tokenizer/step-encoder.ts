@@ -78,6 +78,7 @@ export class StepEncoder {
 
   /** One stretch without added tokens. */
   private *encodeStretch(text: string, sectionIndex: number): TokenSteps {
+    if (text === '') return [];
     const { normalizer, pre_tokenizer: preTokenizer } = this.hf;
     const normalized = normalizer === null ? text : normalizer.normalize(text);
     const ids: number[] = [];

@@ -29,9 +29,11 @@ function byteLevelBytes(token: string): Uint8Array {
   return bytes;
 }
 
+const SINGLE_BYTE = /^<0x([0-9A-Fa-f]{2})>$/;
+
 /** SentencePiece spelling: `▁` is a blank, `<0x0A>` one byte. */
 function sentencePieceBytes(token: string): Uint8Array {
-  const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(token)?.[1];
+  const hex = SINGLE_BYTE.exec(token)?.[1];
   if (hex !== undefined) return Uint8Array.of(Number.parseInt(hex, 16));
   return encoder.encode(token.replaceAll('\u2581', ' '));
 }
@@ -48,14 +50,24 @@ function decoderTypes(decoder: unknown): string[] {
   return Array.isArray(decoders) ? own.concat(decoders.flatMap(decoderTypes)) : own;
 }
 
-/** How to read tokens, from tokenizer.json's `decoder`. Both kinds give bytes token by token, whatever stands before. */
-export function tokenBytesOf(decoder: unknown): { toBytes: TokenToBytes; stripsFirstBlank: boolean } {
+/** How to read the tokens of a vocabulary. */
+export interface TokenDecoding {
+  /** Gives bytes token by token, whatever stands before. */
+  toBytes: TokenToBytes;
+  stripsFirstBlank: boolean;
+  /** Whether a token stands for one byte of a character that the vocabulary lacks. */
+  isByteFallback: (token: string) => boolean;
+}
+
+/** From tokenizer.json's `decoder`. */
+export function tokenBytesOf(decoder: unknown): TokenDecoding {
   const types = decoderTypes(decoder);
-  if (types.includes('ByteLevel')) return { toBytes: byteLevelBytes, stripsFirstBlank: false };
+  if (types.includes('ByteLevel')) return { toBytes: byteLevelBytes, stripsFirstBlank: false, isByteFallback: () => false };
   if (types.includes('ByteFallback') || types.includes('Metaspace')) {
     return {
       toBytes: sentencePieceBytes,
       stripsFirstBlank: types.includes('Strip') || types.includes('Metaspace'),
+      isByteFallback: (token) => types.includes('ByteFallback') && SINGLE_BYTE.test(token),
     };
   }
   throw new SensoriumError(

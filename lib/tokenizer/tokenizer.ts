@@ -5,7 +5,7 @@ import { createHfTokenizer, type HfTokenizer } from './hf-tokenizer.js';
 import { runAtOnce, runInSlices } from './slices.js';
 import type { SpellingTrie } from './spelling-trie.js';
 import { StepEncoder } from './step-encoder.js';
-import { tokenBytesOf, type TokenToBytes } from './token-bytes.js';
+import { tokenBytesOf, type TokenDecoding } from './token-bytes.js';
 
 type JsonObject = Record<string, unknown>;
 
@@ -41,7 +41,7 @@ export class Tokenizer {
   private readonly idOfToken: ReadonlyMap<string, number>;
   /** Length of the longest spelling in the vocabulary, in UTF-16 units. */
   private readonly maxTokenLength: number;
-  private readonly toBytes: TokenToBytes;
+  private readonly decoding: TokenDecoding;
   private readonly encoder: StepEncoder;
   private readonly prefixIds: number[];
   private readonly suffixIds: number[];
@@ -60,9 +60,8 @@ export class Tokenizer {
     this.idOfToken = model.tokens_to_ids;
     this.vocabSize = this.vocab.length;
     this.maxTokenLength = this.vocab.reduce((longest, token) => Math.max(longest, token?.length ?? 0), 1);
-    const decoding = tokenBytesOf(tokenizerJson.decoder);
-    this.toBytes = decoding.toBytes;
-    this.stripsFirstBlank = decoding.stripsFirstBlank;
+    this.decoding = tokenBytesOf(tokenizerJson.decoder);
+    this.stripsFirstBlank = this.decoding.stripsFirstBlank;
     for (const { token, tokenId } of placeholders) this.addedTokens.addMissing(token, tokenId);
     const control = new Set([
       ...this.addedTokens.specialSpellings(),
@@ -133,7 +132,14 @@ export class Tokenizer {
     const added = this.addedTokens.byId.get(tokenId);
     if (added !== undefined) return utf8.encode(added.content);
     const token = this.vocab[tokenId];
-    return token === undefined ? new Uint8Array(0) : this.toBytes(token);
+    return token === undefined ? new Uint8Array(0) : this.decoding.toBytes(token);
+  }
+
+  /** Whether a token stands for one byte of a character that the vocabulary lacks. */
+  isByteFallback(tokenId: number): boolean {
+    if (this.addedTokens.byId.has(tokenId)) return false;
+    const token = this.vocab[tokenId];
+    return token !== undefined && this.decoding.isByteFallback(token);
   }
 
   isSpecial(tokenId: number): boolean {

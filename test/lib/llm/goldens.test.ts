@@ -82,7 +82,8 @@ for (const family of [...FAMILIES, ...QWEN3_FAMILIES, ...TEXT_FAMILIES, ...PICTU
       llm = await LLM.load({
         model: modelFolderOf(family),
         dtype: 'float32',
-        maxModelLen: 4096,
+        // Phi-3's have 2048 positions.
+        maxModelLen: family.startsWith('phi3') ? 2048 : 4096,
         mediaPolicy: { allowedLocalMediaPath: GOLDENS },
       });
     });
