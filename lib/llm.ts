@@ -1,12 +1,15 @@
 import { parseMessages } from './chat/parts.js';
 import { throwIfAborted } from './engine/engine.js';
+import type { PoolingResult } from './engine/pooling.js';
 import type { OutputDelta, RequestResult, RunningRequest } from './engine/types.js';
 import { SensoriumError, toSensoriumError } from './errors.js';
 import { optionsOfEntries, runBatch } from './llm/batch.js';
-import { checkCallOptions, checkEmbedOptions, splitOptions } from './llm/call-options.js';
+import { checkCallOptions, splitOptions } from './llm/call-options.js';
+import type { PoolOptions } from './llm/embedder.js';
 import { mergeMediaOptions } from './llm/kwargs-names.js';
 import { loadModel, type LoadedModel } from './llm/load-model.js';
 import { isTokenIds, parsePrompt } from './llm/prompt-input.js';
+import type { Task } from './llm/runner.js';
 import { transcribe, transcribeStream, type SpeechParts } from './llm/speech.js';
 import type {
   AudioInput,
@@ -51,6 +54,8 @@ export class LLM {
   readonly dtype: 'float32' | 'bfloat16';
   /** What media a prompt may hold: counted before anything is fetched. */
   readonly mediaRules: MediaRules;
+  /** What it is served for. */
+  readonly task: Task;
   private readonly observers = new Set<Observer>();
   /** Requests between their arrival and the engine. */
   private readonly preparing = new Set<Promise<unknown>>();
@@ -70,6 +75,7 @@ export class LLM {
     this.numThreads = native.numThreads;
     this.dtype = model.dtype;
     this.mediaRules = model.mediaRules;
+    this.task = model.task;
   }
 
   /** Loads a checkpoint. Rejects with a SensoriumError that says what is wrong with it, or with an option. */
@@ -175,21 +181,34 @@ export class LLM {
     prompt: PromptInput | PromptInput[],
     options: EmbedOptions = {},
   ): Promise<EmbeddingResult | EmbeddingResult[]> {
-    checkEmbedOptions(options);
-    if (!isBatchOfPrompts(prompt)) return this.startEmbed(prompt, options);
-    return Promise.all(prompt.map((input) => this.startEmbed(input, options)));
+    const one = (input: PromptInput): Promise<EmbeddingResult> =>
+      this.begin(() => this.model.embedder.embed(input, options));
+    return isBatchOfPrompts(prompt) ? Promise.all(prompt.map(one)) : one(prompt);
   }
 
-  private startEmbed(input: PromptInput, options: EmbedOptions): Promise<EmbeddingResult> {
-    return this.begin(async () => {
-      const { normalize = true, signal, ...own } = options;
-      throwIfAborted(signal);
-      const { prompt, media, mediaOptions, cacheSalt = own.cacheSalt } = parsePrompt(input, this.mediaRules);
-      const pooling = { ...mergeMediaOptions(own, mediaOptions), isNormalized: normalize, cacheSalt, signal };
-      const pooled = await this.model.pipeline.embedPrompt(prompt, media, pooling);
-      const { embedding, numPromptTokens, numCachedTokens } = pooled;
-      return { embedding, usage: { promptTokens: numPromptTokens, cachedTokens: numCachedTokens } };
-    });
+  /** As `embed`, of a conversation that the chat template renders. */
+  embedChat(messages: ChatMessageInput[], options: EmbedOptions = {}): Promise<EmbeddingResult> {
+    return this.begin(() => this.model.embedder.embedChat(messages, options));
+  }
+
+  /** As `embed`, with the hidden state as it is: not brought to length 1 unless `normalize` is true. */
+  encode(prompt: PromptInput, options?: EmbedOptions): Promise<EmbeddingResult>;
+  encode(prompts: PromptInput[], options?: EmbedOptions): Promise<EmbeddingResult[]>;
+  encode(
+    prompt: PromptInput | PromptInput[],
+    options: EmbedOptions = {},
+  ): Promise<EmbeddingResult | EmbeddingResult[]> {
+    return this.embed(prompt as PromptInput, { normalize: false, ...options });
+  }
+
+  /** The embedding of a prompt whose options are checked. */
+  poolPrompt(prompt: string | number[], media: MediaPart[], options: PoolOptions): Promise<PoolingResult> {
+    return this.begin(() => this.model.embedder.poolPrompt(prompt, media, options));
+  }
+
+  /** The embedding of a conversation that is checked. */
+  poolChat(messages: ChatMessage[], options: PoolOptions): Promise<PoolingResult> {
+    return this.begin(() => this.model.embedder.poolChat(messages, options));
   }
 
   /** The continuation as it comes. Leaving the loop aborts the request. */

@@ -32,7 +32,10 @@ export function addChatCommand(program: Command): void {
   const command = program
     .command('chat')
     .description('talk to a checkpoint about pictures, clips and sounds')
-    .argument('[model]', 'folder of a checkpoint; default: the embedded demo model');
+    .argument(
+      '[model]',
+      "folder of a checkpoint, or a model's name on the Hub; default: the embedded demo model",
+    );
   command.optionsGroup('Conversation:');
   command
     .option('--image <file>', 'picture for the first message (repeatable)', values.file)

@@ -5,6 +5,10 @@ import type { SamplingOptions } from '../request/types.js';
 import * as values from './values.js';
 
 export interface EngineFlags {
+  revision?: string;
+  downloadDir?: string;
+  hfToken?: string;
+  offline?: boolean;
   dtype: 'auto' | 'float32' | 'bfloat16';
   isa?: string;
   numThreads?: number;
@@ -46,6 +50,13 @@ const option = (flags: string, help: string): Option => new Option(flags, help);
 export function addEngineOptions(command: Command): Command {
   command.optionsGroup('Model and engine:');
   return command
+    .option('--revision <name>', 'branch, tag or commit of a model on the Hub; default: main')
+    .option(
+      '--download-dir <folder>',
+      "cache of models fetched from the Hub; default: the Hub's own (HF_HOME)",
+    )
+    .option('--hf-token <token>', 'for private and gated models; HF_TOKEN does not show in process lists')
+    .option('--offline', 'uses only what the cache holds (HF_HUB_OFFLINE)')
     .addOption(
       option('--dtype <type>', 'arithmetic of weights and KV cache; auto is bfloat16, float32 is exact')
         .choices(['auto', 'float32', 'bfloat16'])
@@ -162,6 +173,10 @@ export function toLLMOptions(
 ): LLMOptions {
   return withoutAbsent({
     model,
+    revision: flags.revision,
+    downloadDir: flags.downloadDir,
+    hfToken: flags.hfToken,
+    isOffline: flags.offline,
     dtype: flags.dtype,
     isa: flags.isa,
     numThreads: flags.numThreads,

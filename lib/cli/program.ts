@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { VERSION } from '../server/version.js';
 import { addChatCommand } from './chat.js';
 import { addDemoCommand } from './demo.js';
+import { addEmbedCommand } from './embed.js';
 import { addInspectCommand } from './inspect.js';
 import { addRunCommand } from './run.js';
 import { addServeCommand } from './serve.js';
@@ -23,6 +24,7 @@ export function createProgram(): Command {
   addChatCommand(program);
   addRunCommand(program);
   addTranscribeCommand(program);
+  addEmbedCommand(program);
   addInspectCommand(program);
   addDemoCommand(program);
   return program;

@@ -19,7 +19,10 @@ export function addRunCommand(program: Command): void {
   const command = program
     .command('run')
     .description('continue a text, without a chat template')
-    .argument('[model]', 'folder of a checkpoint; default: the embedded demo model')
+    .argument(
+      '[model]',
+      "folder of a checkpoint, or a model's name on the Hub; default: the embedded demo model",
+    )
     .option('--prompt <text>', 'text to continue; default: what comes on stdin');
   addSamplingOptions(command);
   addEngineOptions(command);

@@ -42,7 +42,10 @@ export function addServeCommand(program: Command): void {
   const command = program
     .command('serve')
     .description('serve a checkpoint over an OpenAI-compatible HTTP API')
-    .argument('[model]', "folder of a checkpoint in the Hub's layout; default: the embedded demo model");
+    .argument(
+      '[model]',
+      "folder of a checkpoint in the Hub's layout, or a model's name on the Hub; default: the embedded demo model",
+    );
   command.optionsGroup('Server:');
   command
     .option('--port <n>', 'port; 0 takes a free one', values.wholeNumber(0, 65535), 8000)

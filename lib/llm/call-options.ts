@@ -61,6 +61,7 @@ export function checkCallOptions(options: unknown): asserts options is ChatCallO
 
 const EMBED_FIELDS: ReadonlySet<string> = new Set([
   'normalize',
+  'dimensions',
   'cacheSalt',
   'signal',
   ...MEDIA_FIELDS,

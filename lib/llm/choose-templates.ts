@@ -5,11 +5,17 @@ import { fallbackTemplate } from '../chat/fallback-templates.js';
 import { SensoriumError } from '../errors.js';
 import type { ChatTemplates } from '../model-folder/chat-templates.js';
 import type { ModelFolder } from '../model-folder/model-folder.js';
+import type { Task } from './runner.js';
 import { shippedTemplatesPath } from './package-root.js';
 
 /** Characters of a template file or text. */
 const MAX_TEMPLATE_LENGTH = 2 ** 20;
 const MAX_PATH_LENGTH = 4096;
+
+/** Templates that come with the package, by model type: models that embed are asked otherwise than they chat. */
+const EMBEDDING_TEMPLATES: ReadonlyMap<string, string> = new Map([
+  ['phi3_v', 'template_vlm2vec_phi3v.jinja'],
+]);
 
 const invalidTemplateOption = (option: string, reason: string): SensoriumError =>
   new SensoriumError('invalid_option', `The chat template '${option.slice(0, 200)}' ${reason}.`, {
@@ -42,8 +48,11 @@ async function readOption(option: string): Promise<string> {
 export async function chooseTemplates(
   option: string | undefined,
   folder: ModelFolder,
+  task: Task,
 ): Promise<ChatTemplates | undefined> {
   if (option !== undefined) return { default: await readOption(option) };
+  const ofTask = task === 'embed' ? EMBEDDING_TEMPLATES.get(folder.modelType) : undefined;
+  if (ofTask !== undefined) return { default: await readOption(ofTask) };
   if (folder.chatTemplates !== undefined) return folder.chatTemplates;
   const fallback = fallbackTemplate(folder.modelType);
   return fallback === undefined ? undefined : { default: fallback };

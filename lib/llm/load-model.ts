@@ -1,7 +1,9 @@
+import { resolve } from 'node:path';
 import { ChatRenderer } from '../chat/chat-renderer.js';
 import type { ContentFormat } from '../chat/content-format.js';
 import { Engine } from '../engine/engine.js';
 import { readEosTokenIds, readSamplingDefaults } from '../engine/sampling-defaults.js';
+import { resolveModel } from '../hub/resolve-model.js';
 import { ProcessedItemCache } from '../media/cache.js';
 import { checkServerMediaOptions } from '../media/media-settings.js';
 import { createMediaPolicy } from '../media/policy.js';
@@ -14,6 +16,8 @@ import { Tokenizer } from '../tokenizer/tokenizer.js';
 import { readSpeechTokens } from '../transcription/speech-tokens.js';
 import { Transcriber } from '../transcription/transcriber.js';
 import { chooseTemplates } from './choose-templates.js';
+import { Embedder } from './embedder.js';
+import { readEmbeddingSizes } from './embedding-size.js';
 import {
   checkOptions,
   mediaCacheBytes,
@@ -25,6 +29,7 @@ import { engineMediaOptions } from './kwargs-names.js';
 import { toItemLimits } from './media-limits.js';
 import { embeddedModelPath } from './package-root.js';
 import { RequestPipeline, type PipelineParts } from './pipeline.js';
+import { chooseTask, type Task } from './runner.js';
 import type { LLMOptions, MediaRules } from './types.js';
 
 /** Everything a loaded model consists of. */
@@ -39,6 +44,8 @@ export interface LoadedModel extends PipelineParts {
   pipeline: RequestPipeline;
   /** Set where the model only writes down speech. */
   transcriber?: Transcriber | undefined;
+  embedder: Embedder;
+  task: Task;
 }
 
 function tokenizerEosId(folder: ModelFolder, tokenizer: Tokenizer): number | undefined {
@@ -84,16 +91,35 @@ function toContentFormat({ chatTemplateContentFormat: format }: LLMOptions): Con
   return format === 'auto' ? undefined : format;
 }
 
-/** Composes a model from its folder. Rejects with a SensoriumError; nothing stays open then. */
+async function findModel(options: LLMOptions): Promise<string> {
+  if (options.model === undefined) return embeddedModelPath();
+  return await resolveModel(options.model, {
+    revision: options.revision,
+    cacheFolder: options.downloadDir,
+    token: options.hfToken,
+    isOffline: options.isOffline,
+    onProgress: options.onDownload,
+  });
+}
+
+/** Names that clients may send: those of the options, else the model's on the Hub, else its folder's. */
+function chooseNames({ servedModelName, model }: LLMOptions, folder: ModelFolder): string[] {
+  const served = [servedModelName ?? []].flat();
+  if (served.length > 0) return served;
+  if (model === undefined) return ['sensorium-demo'];
+  const isFolder = resolve(model) === folder.path;
+  return [isFolder ? folder.name : model];
+}
+
+/** Composes a model from its folder, or from the Hub. Rejects with a SensoriumError; nothing stays open then. */
 export async function loadModel(options: LLMOptions, addon: NativeAddon): Promise<LoadedModel> {
   checkOptions(options);
   warnOfRemoteCode(options);
-  const folder = await openModelFolder(options.model ?? embeddedModelPath());
-  const servedNames = [options.servedModelName ?? []].flat();
-  const modelIds =
-    servedNames.length > 0 ? servedNames : [options.model === undefined ? 'sensorium-demo' : folder.name];
+  const folder = await openModelFolder(await findModel(options));
+  const modelIds = chooseNames(options, folder);
   const modelId = modelIds[0] as string;
   const processor = await createProcessor(folder.path, addon);
+  const task = await chooseTask(options.runner, folder.path, processor);
   const policy = createMediaPolicy(toPolicyOverrides(options));
   const defaults = engineMediaOptions(options);
   checkServerMediaOptions(defaults, policy);
@@ -102,7 +128,7 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
   const renderer = await ChatRenderer.create({
     tokenizer,
     placeholders: processor.placeholders,
-    templates: await chooseTemplates(options.chatTemplate, folder),
+    templates: await chooseTemplates(options.chatTemplate, folder, task),
     tokenizerConfig: folder.tokenizerConfig,
     contentFormat: toContentFormat(options),
     mediaOrder: options.interleaveMmStrings === false ? 'first' : 'interleaved',
@@ -134,11 +160,18 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
     warnOfUnreadTensors(folder.name, engine.info.unreadTensors);
     const parts: PipelineParts = { tokenizer, renderer, processor, resolver, engine };
     const mediaRules = toMediaRules(options, processor.modalities);
-    const pipeline = new RequestPipeline(parts);
+    const pipeline = new RequestPipeline(parts, task);
     const transcriber = createTranscriber(folder, parts);
+    const embedder = new Embedder(
+      pipeline,
+      mediaRules,
+      readEmbeddingSizes(folder.config, engine.info.info.hiddenSize),
+    );
     return {
       ...parts,
       transcriber,
+      embedder,
+      task,
       modelId,
       modelIds,
       dtype: nativeOptions.dtype,

@@ -16,6 +16,11 @@ const BLOCK_SIZE = 16;
 
 const OPTION_TYPES = {
   model: 'string',
+  revision: 'string',
+  downloadDir: 'string',
+  hfToken: 'string',
+  isOffline: 'boolean',
+  onDownload: 'function',
   dtype: 'string',
   isa: 'string',
   numThreads: 'number',
@@ -76,10 +81,7 @@ function checkKvCacheFits(kvCacheGb: number | undefined): void {
 }
 
 function checkRunner(runner: LLMOptions['runner']): void {
-  if (runner === 'pooling') {
-    throw invalidOption('runner', 'is pooling, but this model generates text: use auto or generate.');
-  }
-  if (runner === undefined || runner === 'auto' || runner === 'generate') return;
+  if (runner === undefined || ['auto', 'generate', 'pooling'].includes(runner)) return;
   throw invalidOption('runner', `must be auto, generate or pooling, not '${String(runner)}'.`);
 }
 

@@ -11,6 +11,7 @@ import type { MediaOptions, MediaPart } from '../media/types.js';
 import type { ExpandedPrompt, Processor } from '../processors/types.js';
 import type { ChatMessage, ChatOptions, RenderedPrompt } from '../request/types.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import type { Task } from './runner.js';
 import type { SubmitOptions } from './types.js';
 
 export interface PipelineParts {
@@ -41,7 +42,10 @@ const blameMessages = (error: unknown): never => {
 
 /** A request's way from messages or a prompt to the engine: render, resolve media, expand, submit. */
 export class RequestPipeline {
-  constructor(private readonly parts: PipelineParts) {}
+  constructor(
+    private readonly parts: PipelineParts,
+    private readonly task: Task,
+  ) {}
 
   submitChat(
     messages: readonly ChatMessage[],
@@ -113,6 +117,7 @@ export class RequestPipeline {
     options: MediaOptions & SubmitOptions,
   ): Promise<RunningRequest> {
     this.checkTask();
+    this.checkGenerates();
     const startedAt = performance.now();
     const sampling = options.sampling ?? {};
     throwIfAborted(options.signal);
@@ -139,6 +144,12 @@ export class RequestPipeline {
     if (this.parts.processor.speech === undefined) return;
     const message =
       'This model writes down speech and answers no prompts: send sounds to /v1/audio/transcriptions.';
+    throw new SensoriumError('unsupported_task', message);
+  }
+
+  private checkGenerates(): void {
+    if (this.task !== 'embed') return;
+    const message = 'This model is served for embeddings and answers no prompts: use /v1/embeddings.';
     throw new SensoriumError('unsupported_task', message);
   }
 

@@ -1,3 +1,4 @@
+import type { DownloadProgress } from '../hub/types.js';
 import type { FinishReason, Timings, Usage } from '../engine/types.js';
 import type {
   DecodedAudio,
@@ -15,8 +16,21 @@ import type { ChatOptions, SamplingOptions } from '../request/types.js';
 import type { TranscriptionOptions } from '../transcription/types.js';
 
 export interface LLMOptions {
-  /** Folder of a checkpoint in the Hub's layout. Default: the embedded demo model. */
+  /**
+   * Folder of a checkpoint in the Hub's layout, or `owner/name` of one on the Hub, which is fetched into the cache.
+   * Default: the embedded demo model.
+   */
   model?: string | undefined;
+  /** Branch, tag or commit on the Hub. Default `main`. */
+  revision?: string | undefined;
+  /** Cache of fetched models. Default: the Hub's own (`HF_HOME`). */
+  downloadDir?: string | undefined;
+  /** For private and gated models. Default: `HF_TOKEN`, else the token that the Hub's tools stored. */
+  hfToken?: string | undefined;
+  /** Uses only what the cache holds. Default: `HF_HUB_OFFLINE`. */
+  isOffline?: boolean | undefined;
+  /** Told while a model is fetched. */
+  onDownload?: ((progress: DownloadProgress) => void) | undefined;
   /** `auto` is `bfloat16`; `float32` is the exact mode. */
   dtype?: 'auto' | 'float32' | 'bfloat16' | undefined;
   /** generic | avx2 | avx512 | amx. Default: `SENSORIUM_CPU_ISA`, else the best this machine has. */
@@ -314,6 +328,8 @@ export interface RequestObservation {
 export interface EmbedOptions {
   /** Whether embeddings have length 1. Default true. */
   normalize?: boolean | undefined;
+  /** Only the first numbers, where the model is made for it. */
+  dimensions?: number | undefined;
   /** Caches are shared only between requests of one salt. */
   cacheSalt?: string | undefined;
   signal?: AbortSignal | undefined;

@@ -74,17 +74,18 @@ function toPrompt(value: unknown, param: string): Prompt {
   return typeof value === 'string' ? value : checkTokenIds(value, param);
 }
 
-function toPrompts(value: string | unknown[]): Prompt[] {
+/** One prompt or several; `param` names the field. */
+export function toPrompts(value: string | unknown[], param: string): Prompt[] {
   const isOne = typeof value === 'string' || value.length === 0 || typeof value[0] === 'number';
-  if (isOne) return [toPrompt(value, 'prompt')];
-  return value.map((prompt, index) => toPrompt(prompt, `prompt[${index}]`));
+  if (isOne) return [toPrompt(value, param)];
+  return value.map((prompt, index) => toPrompt(prompt, `${param}[${index}]`));
 }
 
 /** Checks the body of POST /v1/completions. */
 export function parseCompletion(body: unknown): CompletionRequest {
   const wire = checkBody(body);
   refuseUnsupported(wire as unknown as JsonObject, UNSUPPORTED);
-  const prompts = toPrompts(wire.prompt);
+  const prompts = toPrompts(wire.prompt, 'prompt');
   const numChoices = prompts.length * (wire.n ?? 1);
   if (numChoices > MAX_CHOICES) {
     throw new SensoriumError(

@@ -2,6 +2,7 @@ import { chatCompletions } from './routes/chat-completions.js';
 import { completions } from './routes/completions.js';
 import { modelByName, models } from './routes/models.js';
 import { health, metrics, version } from './routes/operations.js';
+import { embeddings } from './routes/embeddings.js';
 import { detokenize, tokenize } from './routes/tokenize.js';
 import { transcriptions, translations } from './routes/transcriptions.js';
 import type { Route } from './types.js';
@@ -10,6 +11,7 @@ import type { Route } from './types.js';
 export const ROUTES: readonly Route[] = [
   chatCompletions,
   completions,
+  embeddings,
   transcriptions,
   translations,
   models,
