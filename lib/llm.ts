@@ -245,7 +245,10 @@ export class LLM {
       throw new SensoriumError('unsupported_task', `The model '${this.modelId}' does not write down speech.`);
     }
     const submit: Submit = (request) =>
-      this.watch({ requestId: request.requestId }, (async () => engine.submit(request))());
+      this.watch(
+        { requestId: request.requestId },
+        Promise.resolve().then(() => engine.submit(request)),
+      );
     return { transcriber, speech: processor.speech, resolver, submit };
   }
 

@@ -149,7 +149,9 @@ function timesOfEmbeddings(
     const middle = (temporalPatchSize - 1) / (2 * temporalPatchSize);
     return Array.from({ length: numPatches }, (_, patch) => (patch + middle) * secondsPerGrid);
   }
-  const times = [...timestamps.data];
+  // As written in decimals: the nearest float32 of 1.45 would be told as 1.5.
+  const isSingle = timestamps.data instanceof Float32Array;
+  const times = [...timestamps.data].map((time) => (isSingle ? Number(time.toPrecision(7)) : time));
   if (times.length === numPatches && times.every((time) => Number.isFinite(time) && time >= 0)) return times;
   throw invalidEmbedding('timestamps', `must hold ${numPatches} times in seconds, one a temporal patch`);
 }

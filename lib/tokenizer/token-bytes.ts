@@ -62,7 +62,8 @@ export interface TokenDecoding {
 /** From tokenizer.json's `decoder`. */
 export function tokenBytesOf(decoder: unknown): TokenDecoding {
   const types = decoderTypes(decoder);
-  if (types.includes('ByteLevel')) return { toBytes: byteLevelBytes, stripsFirstBlank: false, isByteFallback: () => false };
+  if (types.includes('ByteLevel'))
+    return { toBytes: byteLevelBytes, stripsFirstBlank: false, isByteFallback: () => false };
   if (types.includes('ByteFallback') || types.includes('Metaspace')) {
     return {
       toBytes: sentencePieceBytes,

@@ -36,7 +36,7 @@ class DecoderLayer {
     Norm mlp_norm;
     FeedForward mlp;
     ops::HeadShape heads;
-    int64_t index;  ///< its layer of the cache
+    int64_t index;                   ///< its layer of the cache
     int64_t window = kWholeContext;  ///< keys that a token sees, its own included
   };
 

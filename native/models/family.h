@@ -50,8 +50,8 @@ std::unique_ptr<Model> load_qwen2_audio(LoadRequest request);
 std::unique_ptr<Model> load_ultravox(LoadRequest request);
 std::unique_ptr<Model> load_whisper(LoadRequest request);
 
-/// The language model of an Ultravox checkpoint: `text_model` inside or beside its folder, a folder beside it that is named like
-/// its text_model_id, or that model in the Hub's cache where the checkpoint lies in it too.
+/// The language model of an Ultravox checkpoint: `text_model` inside or beside its folder, a folder beside it that is named
+/// like its text_model_id, or that model in the Hub's cache where the checkpoint lies in it too.
 std::filesystem::path find_ultravox_text_model(const ConfigSection& config, const std::filesystem::path& folder);
 
 /// Fills in what follows from the language model's config and the loader's totals.

@@ -7,6 +7,9 @@
 namespace sensorium {
 namespace {
 
+/// A tensor of every language model.
+constexpr std::string_view kLanguageModelMark = "model.embed_tokens.weight";
+
 const std::vector<ModelFamily>& families() {
   static const std::vector<ModelFamily> all{
       {"qwen2", {"Qwen2ForCausalLM"}, {"qwen2"}, load_qwen2},
@@ -95,8 +98,10 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& 
   const auto [family, architecture] = find_family(config);
   refuse_quantization(config);
   Checkpoint checkpoint = Checkpoint::open(folder, normalized_tensor_name);
-  if (family->find_companion == nullptr) companion.clear();
-  if (family->find_companion != nullptr && companion.empty()) companion = family->find_companion(config, folder);
+  // An adapter that was saved together with its language model needs no other folder.
+  const bool needs_companion = family->find_companion != nullptr && !checkpoint.has(kLanguageModelMark);
+  if (!needs_companion) companion.clear();
+  if (needs_companion && companion.empty()) companion = family->find_companion(config, folder);
   if (!companion.empty()) checkpoint.add_folder(companion, normalized_tensor_name);
   WeightLoader loader(checkpoint, backend, progress);
   ModelInfo info;

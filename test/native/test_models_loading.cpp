@@ -7,6 +7,7 @@
 #include "checkpoint_writer.h"
 #include "core/error.h"
 #include "model_driver.h"
+#include "models/tensor_names.h"
 
 using namespace sensorium;           // NOLINT(google-build-using-namespace)
 using namespace sensorium::testing;  // NOLINT(google-build-using-namespace)
@@ -230,6 +231,43 @@ TEST(absurd_encoder_sizes_are_refused_before_tensors_are_read) {
   check_refused(vision(R"("mlp_ratio":1e300)"), "mlp_ratio");
   check_refused(vision(R"("spatial_merge_size":65)"), "spatial_merge_size");
   check_refused(vision(R"("embed_dim":-4)"), "embed_dim");
+}
+
+TEST(absurd_picture_towers_are_refused_before_tensors_are_read) {
+  const auto check_refused = [](const std::string& architecture, const std::string& members, const std::string& named) {
+    const Refusal refusal = refusal_of(R"({"architectures":[")" + architecture + R"("],)" + members + "}", {});
+    CHECK(refusal.code == ErrorCode::kInvalidCheckpoint || refusal.code == ErrorCode::kUnsupportedArchitecture);
+    if (!refusal.names(named)) check::fail(__FILE__, __LINE__, members + " gave \"" + refusal.message + "\"");
+  };
+  const std::string llava = "LlavaForConditionalGeneration", onevision = "LlavaOnevisionForConditionalGeneration";
+  check_refused(llava, R"("vision_config":{"num_attention_heads":5})", "num_attention_heads");
+  check_refused(llava, R"("vision_config":{"model_type":"eva_vision_model"})", "eva_vision_model");
+  check_refused(llava, R"("vision_config":{"patch_size":500})", "patch_size");
+  check_refused(llava, R"("vision_feature_layer":-14)", "vision_feature_layer");
+  check_refused(llava, R"("vision_feature_layer":[])", "vision_feature_layer");
+  check_refused(llava, R"("vision_feature_select_strategy":"half")", "vision_feature_select_strategy");
+  check_refused(llava, R"("text_config":{"model_type":"gpt9"})", "gpt9");
+  check_refused(onevision, R"("vision_feature_select_strategy":"default","vision_config":{"model_type":"siglip_vision_model"})",
+                "vision_feature_select_strategy");
+  check_refused("Phi3VForCausalLM", R"("img_processor":{"image_dim_out":7})", "image_dim_out");
+  check_refused("Phi3VForCausalLM", R"("embd_layer":{"hd_transform_order":"glb_sub"})", "embd_layer");
+  check_refused("MiniCPMV", R"("query_num":0)", "query_num");
+  check_refused("MiniCPMV", R"("hidden_size":160,"num_attention_heads":4,"num_key_value_heads":4)", "hidden_size");
+  check_refused("MiniCPMV", R"("version":4.5)", "version");
+}
+
+TEST(names_of_vision_towers_agree) {
+  for (const char* name :
+       {"vision_tower.vision_model.post_layernorm.bias", "model.vision_tower.post_layernorm.bias",
+        "model.vision_tower.vision_model.post_layernorm.bias", "vision_tower.post_layernorm.bias",
+        "model.vision_embed_tokens.img_processor.vision_model.post_layernorm.bias", "vpm.post_layernorm.bias"}) {
+    CHECK_EQ(normalized_tensor_name(name), std::string("vision_tower.post_layernorm.bias"));
+  }
+  CHECK_EQ(normalized_tensor_name("model.image_newline"), std::string("image_newline"));
+  CHECK_EQ(normalized_tensor_name("model.multi_modal_projector.linear_1.bias"),
+           std::string("multi_modal_projector.linear_1.bias"));
+  CHECK_EQ(normalized_tensor_name("llm.lm_head.weight"), std::string("lm_head.weight"));
+  CHECK_EQ(normalized_tensor_name("llm.model.norm.weight"), std::string("model.norm.weight"));
 }
 
 TEST(unknown_choices_are_refused) {

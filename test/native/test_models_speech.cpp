@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "golden_tensors.h"
 #include "models/model.h"
+#include "weights/safetensors.h"
 
 using namespace sensorium;           // NOLINT(google-build-using-namespace)
 using namespace sensorium::testing;  // NOLINT(google-build-using-namespace)
@@ -21,6 +22,18 @@ std::unique_ptr<Backend> exact_backend() { return create({"generic", false, DTyp
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// An index of all tensors of some shards.
+std::string weight_map(const std::vector<std::string>& shards, const std::filesystem::path& folder) {
+  std::string entries;
+  for (const std::string& shard : shards) {
+    const SafetensorsFile file = SafetensorsFile::open(folder / shard);
+    for (const auto& [name, tensor] : file.header().tensors) {
+      entries += (entries.empty() ? "\"" : ",\"") + name + "\":\"" + shard + "\"";
+    }
+  }
+  return "{\"weight_map\":{" + entries + "}}";
 }
 
 /// The family's golden checkpoint with `from` in its config.json replaced by `to`.
@@ -105,6 +118,21 @@ TEST(the_language_model_of_an_adapter_is_found_inside_beside_and_in_the_hubs_cac
   write_file(llama / "refs" / "main", "def");
   std::filesystem::create_directory_symlink(text, llama / "snapshots" / "def");
   CHECK_EQ(find_companion(model), llama / "snapshots" / "def");
+}
+
+TEST(an_adapter_saved_with_its_language_model_needs_no_other_folder) {
+  const TemporaryFolder folder;
+  const std::filesystem::path whole = folder.path() / "model";
+  const std::string text_config = read_file(golden::root() / "ultravox" / "text_model" / "config.json");
+  write_changed("ultravox", whole, "\"stack_factor\": 8", "\"stack_factor\": 8, \"text_config\": " + text_config);
+  std::filesystem::remove(whole / "model.safetensors");
+  const std::filesystem::path text = golden::root() / "ultravox" / "text_model";
+  std::filesystem::create_symlink(golden_model("ultravox") / "model.safetensors", whole / "adapter.safetensors");
+  std::filesystem::create_symlink(text / "model.safetensors", whole / "language.safetensors");
+  write_file(whole / "model.safetensors.index.json", weight_map({"adapter.safetensors", "language.safetensors"}, whole));
+  // One that would not fit must not be looked at.
+  std::filesystem::create_directory_symlink(golden_model("qwen2_audio"), folder.path() / "text_model");
+  CHECK_EQ(refusal_of(whole, ErrorCode::kInternal), std::string());
 }
 
 TEST(other_families_have_no_companion) {

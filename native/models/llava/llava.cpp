@@ -9,8 +9,7 @@ namespace {
 /// A row for each patch of a picture.
 class LlavaVision final : public MediaEncoder {
  public:
-  LlavaVision(const ConfigSection& config, int64_t text_width, WeightLoader& loader)
-      : backend_(loader.backend()), tower_(config, -2, "default", text_width, loader) {}
+  LlavaVision(Backend& backend, ProjectedVit tower) : backend_(backend), tower_(std::move(tower)) {}
 
   int64_t width() const override { return tower_.width(); }
   int64_t num_rows(const ProcessedMedia& media) const override {
@@ -31,8 +30,10 @@ class LlavaVision final : public MediaEncoder {
 
 std::unique_ptr<Model> load_llava(LoadRequest request) {
   const TextConfig text = read_llava_text_config(request.config, "llama");
+  const VitConfig tower = read_llava_tower(request.config, -2, "default");
   TextDecoder decoder(text, request.loader);
-  auto vision = std::make_unique<LlavaVision>(request.config, text.hidden_size, request.loader);
+  auto vision = std::make_unique<LlavaVision>(request.loader.backend(),
+                                              ProjectedVit(request.config, tower, text.hidden_size, request.loader));
   ModelInfo info = finish_info(std::move(request.info), text, request.loader);
   info.has_image = true;
   return std::make_unique<MultimodalLm>(std::move(decoder), std::move(info), std::nullopt,

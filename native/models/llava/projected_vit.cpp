@@ -5,7 +5,16 @@
 namespace sensorium {
 namespace {
 
-VitConfig read_tower(const ConfigSection& config, int64_t fallback_layer, std::string_view fallback_strategy) {
+Mlp load_projector(const ConfigSection& config, int64_t tower_width, int64_t text_width, WeightLoader loader) {
+  const bool has_bias = config.flag({"multimodal_projector_bias"}, true);
+  Linear up = Linear::load(loader, tower_width, {{"linear_1", text_width, has_bias}});
+  Linear down = Linear::load(loader, text_width, {{"linear_2", text_width, has_bias}});
+  return {std::move(up), std::move(down), config.activation({"projector_hidden_act"}, "gelu")};
+}
+
+}  // namespace
+
+VitConfig read_llava_tower(const ConfigSection& config, int64_t fallback_layer, std::string_view fallback_strategy) {
   VitConfig tower = read_clip_or_siglip_config(config.section("vision_config"));
   select_features(config, "vision_feature_layer", fallback_layer, tower);
   const std::string strategy = config.text({"vision_feature_select_strategy"}, fallback_strategy);
@@ -20,19 +29,9 @@ VitConfig read_tower(const ConfigSection& config, int64_t fallback_layer, std::s
   return tower;
 }
 
-Mlp load_projector(const ConfigSection& config, int64_t tower_width, int64_t text_width, WeightLoader loader) {
-  const bool has_bias = config.flag({"multimodal_projector_bias"}, true);
-  Linear up = Linear::load(loader, tower_width, {{"linear_1", text_width, has_bias}});
-  Linear down = Linear::load(loader, text_width, {{"linear_2", text_width, has_bias}});
-  return {std::move(up), std::move(down), config.activation({"projector_hidden_act"}, "gelu")};
-}
-
-}  // namespace
-
-ProjectedVit::ProjectedVit(const ConfigSection& config, int64_t fallback_layer, std::string_view fallback_strategy,
-                           int64_t text_width, WeightLoader& loader)
-    : vit_(read_tower(config, fallback_layer, fallback_strategy), loader.scope("vision_tower")),
-      projector_(load_projector(config, vit_.config().output_width(), text_width, loader.scope("multi_modal_projector"))) {}
+ProjectedVit::ProjectedVit(const ConfigSection& config, const VitConfig& tower, int64_t text_width, WeightLoader& loader)
+    : vit_(tower, loader.scope("vision_tower")),
+      projector_(load_projector(config, tower.output_width(), text_width, loader.scope("multi_modal_projector"))) {}
 
 void ProjectedVit::forward(Backend& backend, const ProcessedMedia& media, Arena& arena, Matrix output) const {
   Arena::Scope scope(arena);

@@ -6,13 +6,15 @@
 
 namespace sensorium {
 
+/// The tower that `config`, a whole config.json, describes, with the output that vision_feature_layer and
+/// vision_feature_select_strategy name. Throws kInvalidCheckpoint, kUnsupportedArchitecture.
+VitConfig read_llava_tower(const ConfigSection& config, int64_t fallback_layer, std::string_view fallback_strategy);
+
 /// A vision tower and the projector behind it, as the LLaVA families have them.
 class ProjectedVit {
  public:
-  /// Reads `vision_tower` and multi_modal_projector.linear_{1,2}; `config` is the whole config.json. Sets the tower's output
-  /// from vision_feature_layer and vision_feature_select_strategy.
-  ProjectedVit(const ConfigSection& config, int64_t fallback_layer, std::string_view fallback_strategy, int64_t text_width,
-               WeightLoader& loader);
+  /// Reads `vision_tower` and multi_modal_projector.linear_{1,2}; `config` is the whole config.json.
+  ProjectedVit(const ConfigSection& config, const VitConfig& tower, int64_t text_width, WeightLoader& loader);
 
   const VitConfig& config() const { return vit_.config(); }
   int64_t width() const { return projector_.num_columns(); }

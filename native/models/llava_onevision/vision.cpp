@@ -34,14 +34,8 @@ std::vector<int32_t> kept_patches(const TileLayout& layout, int64_t side) {
 
 }  // namespace
 
-OnevisionVision::OnevisionVision(const ConfigSection& config, int64_t text_width, WeightLoader& loader)
-    : backend_(loader.backend()),
-      tower_(config, -1, "full", text_width, loader),
-      newline_(loader.vector("image_newline", text_width)) {
-  if (tower_.config().keeps_class_token) {
-    config.fail_unsupported("vision_feature_select_strategy", "a class token among the patches is not supported here");
-  }
-}
+OnevisionVision::OnevisionVision(ProjectedVit tower, WeightLoader& loader)
+    : backend_(loader.backend()), tower_(std::move(tower)), newline_(loader.vector("image_newline", tower_.width())) {}
 
 int64_t OnevisionVision::num_rows(const ProcessedMedia& media) const {
   const int64_t num_pictures = tower_.count_pictures(media), num_patches = side() * side();

@@ -9,8 +9,8 @@ namespace sensorium {
 /// the end of all.
 class OnevisionVision final : public MediaEncoder {
  public:
-  /// Reads `vision_tower`, `multi_modal_projector` and image_newline.
-  OnevisionVision(const ConfigSection& config, int64_t text_width, WeightLoader& loader);
+  /// Reads image_newline.
+  OnevisionVision(ProjectedVit tower, WeightLoader& loader);
 
   int64_t width() const override { return tower_.width(); }
   int64_t num_rows(const ProcessedMedia& media) const override;

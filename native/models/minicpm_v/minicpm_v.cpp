@@ -17,8 +17,10 @@ void check_version(const ConfigSection& config) {
 std::unique_ptr<Model> load_minicpm_v(LoadRequest request) {
   check_version(request.config);
   const TextConfig text = read_text_config(request.config, qwen2_text_defaults());
+  const VitConfig tower = read_minicpm_tower(request.config);
+  const Resampler::Size resampler = read_resampler_size(request.config, tower.hidden_size, text.hidden_size);
   TextDecoder decoder(text, request.loader);
-  auto vision = std::make_unique<MinicpmVision>(request.config, text.hidden_size, request.loader);
+  auto vision = std::make_unique<MinicpmVision>(tower, resampler, request.loader);
   ModelInfo info = finish_info(std::move(request.info), text, request.loader);
   info.has_image = true;
   return std::make_unique<MultimodalLm>(std::move(decoder), std::move(info), std::nullopt,

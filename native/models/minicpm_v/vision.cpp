@@ -13,18 +13,6 @@ constexpr int64_t kMaxQueries = 1 << 16;
 /// Slices whose patches are held at once.
 constexpr int64_t kMaxPatchesAtOnce = 8192;
 
-VitConfig read_tower(const ConfigSection& config) {
-  VitConfig tower = read_vit_config(config.section("vision_config"), siglip_defaults());
-  if (config.flag({"drop_vision_last_layer"}, false)) tower.feature_depths = {tower.num_layers - 1};
-  tower.has_final_norm = true;
-  return tower;
-}
-
-Resampler::Size read_resampler(const ConfigSection& config, int64_t vision_width, int64_t text_width) {
-  if (text_width % kHeadDim != 0) config.fail("hidden_size", "is no multiple of 128, the width of the resampler's heads");
-  return {config.count({"query_num"}, 64, kMaxQueries), vision_width, text_width};
-}
-
 /// Rows of a square table of positions: its cells are shared out evenly among a picture's patches.
 std::vector<int32_t> spread_positions(int64_t height, int64_t width, int64_t side) {
   std::vector<int32_t> positions;
@@ -38,9 +26,20 @@ std::vector<int32_t> spread_positions(int64_t height, int64_t width, int64_t sid
 
 }  // namespace
 
-MinicpmVision::MinicpmVision(const ConfigSection& config, int64_t text_width, WeightLoader& loader)
-    : vit_(read_tower(config), loader.scope("vision_tower")),
-      resampler_(read_resampler(config, vit_.config().hidden_size, text_width), loader.scope("resampler")) {}
+VitConfig read_minicpm_tower(const ConfigSection& config) {
+  VitConfig tower = read_vit_config(config.section("vision_config"), siglip_defaults());
+  if (config.flag({"drop_vision_last_layer"}, false)) tower.feature_depths = {tower.num_layers - 1};
+  tower.has_final_norm = true;
+  return tower;
+}
+
+Resampler::Size read_resampler_size(const ConfigSection& config, int64_t vision_width, int64_t text_width) {
+  if (text_width % kHeadDim != 0) config.fail("hidden_size", "is no multiple of 128, the width of the resampler's heads");
+  return {config.count({"query_num"}, 64, kMaxQueries), vision_width, text_width};
+}
+
+MinicpmVision::MinicpmVision(const VitConfig& tower, const Resampler::Size& resampler, WeightLoader& loader)
+    : vit_(tower, loader.scope("vision_tower")), resampler_(resampler, loader.scope("resampler")) {}
 
 int64_t MinicpmVision::num_rows(const ProcessedMedia& media) const {
   const Shape shape = media.input_shape();

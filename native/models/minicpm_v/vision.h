@@ -6,11 +6,15 @@
 
 namespace sensorium {
 
+/// What `config`, a whole config.json, says of the tower and of the resampler. Both throw kInvalidCheckpoint.
+VitConfig read_minicpm_tower(const ConfigSection& config);
+Resampler::Size read_resampler_size(const ConfigSection& config, int64_t vision_width, int64_t text_width);
+
 /// As many rows for the whole picture and for each of its slices as the resampler has queries.
 class MinicpmVision final : public MediaEncoder {
  public:
-  /// Reads `vision_tower` and `resampler`; `config` is the whole config.json.
-  MinicpmVision(const ConfigSection& config, int64_t text_width, WeightLoader& loader);
+  /// Reads `vision_tower` and `resampler`.
+  MinicpmVision(const VitConfig& tower, const Resampler::Size& resampler, WeightLoader& loader);
 
   int64_t width() const override { return resampler_.size().text_width; }
   int64_t num_rows(const ProcessedMedia& media) const override;

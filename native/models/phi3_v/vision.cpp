@@ -9,8 +9,28 @@
 namespace sensorium {
 namespace {
 
+void check_embedding_layer(const ConfigSection& config) {
+  const ConfigSection layer = config.section("embd_layer");
+  const bool is_known = layer.flag({"use_hd_transform"}, true) && layer.flag({"with_learnable_separator"}, true) &&
+                        layer.text({"hd_transform_order"}, "sub_glb") == "sub_glb" &&
+                        layer.text({"projection_cls"}, "mlp") == "mlp";
+  if (!is_known) {
+    config.fail_unsupported("embd_layer",
+                            "expected the HD transform in the order sub_glb with learned separators and an MLP behind it");
+  }
+}
+
+Mlp load_projector(int64_t cell_width, int64_t text_width, WeightLoader loader) {
+  Linear up = Linear::load(loader, cell_width, {{"0", text_width, true}});
+  Linear down = Linear::load(loader, text_width, {{"2", text_width, true}});
+  return {std::move(up), std::move(down), Activation::kGeluErf};
+}
+
+}  // namespace
+
 /// config.json names the tower, ViT-L/14-336, without its sizes; where `clip_config` has them, they count.
-VitConfig read_tower(const ConfigSection& config) {
+VitConfig read_phi3_tower(const ConfigSection& config) {
+  check_embedding_layer(config);
   const ConfigSection processor = config.section("img_processor");
   VitConfig defaults = clip_defaults();
   defaults.hidden_size = 1024;
@@ -31,32 +51,12 @@ VitConfig read_tower(const ConfigSection& config) {
   return tower;
 }
 
-void check_embedding_layer(const ConfigSection& config) {
-  const ConfigSection layer = config.section("embd_layer");
-  const bool is_known = layer.flag({"use_hd_transform"}, true) && layer.flag({"with_learnable_separator"}, true) &&
-                        layer.text({"hd_transform_order"}, "sub_glb") == "sub_glb" &&
-                        layer.text({"projection_cls"}, "mlp") == "mlp";
-  if (!is_known) {
-    config.fail_unsupported("embd_layer",
-                            "expected the HD transform in the order sub_glb with learned separators and an MLP behind it");
-  }
-}
-
-Mlp load_projector(int64_t cell_width, int64_t text_width, WeightLoader loader) {
-  Linear up = Linear::load(loader, cell_width, {{"0", text_width, true}});
-  Linear down = Linear::load(loader, text_width, {{"2", text_width, true}});
-  return {std::move(up), std::move(down), Activation::kGeluErf};
-}
-
-}  // namespace
-
-Phi3Vision::Phi3Vision(const ConfigSection& config, int64_t text_width, WeightLoader& loader)
+Phi3Vision::Phi3Vision(const VitConfig& tower, int64_t text_width, WeightLoader& loader)
     : backend_(loader.backend()),
-      vit_(read_tower(config), loader.scope("vision_tower")),
+      vit_(tower, loader.scope("vision_tower")),
       line_separator_(loader.tensor("model.vision_embed_tokens.sub_GN", {1, 1, 1, cell_width()})),
       global_separator_(loader.tensor("model.vision_embed_tokens.glb_GN", {1, 1, cell_width()})),
       projector_(load_projector(cell_width(), text_width, loader.scope("model.vision_embed_tokens.img_projection"))) {
-  check_embedding_layer(config);
   loader.ignore("model.vision_embed_tokens.wte.");  // the embedding table once more
 }
 

@@ -6,13 +6,15 @@
 
 namespace sensorium {
 
+/// The tower that `config`, a whole config.json, names. Throws kInvalidCheckpoint, kUnsupportedArchitecture.
+VitConfig read_phi3_tower(const ConfigSection& config);
+
 /// Rows of a picture: the tiles as one large picture of 2 x 2 patches a cell with a separator behind each line, one global
 /// separator, then the overview in the same way; all of them projected.
 class Phi3Vision final : public MediaEncoder {
  public:
-  /// Reads `vision_tower` and model.vision_embed_tokens.{sub_GN, glb_GN, img_projection.{0, 2}}; `config` is the whole
-  /// config.json.
-  Phi3Vision(const ConfigSection& config, int64_t text_width, WeightLoader& loader);
+  /// Reads `vision_tower` and model.vision_embed_tokens.{sub_GN, glb_GN, img_projection.{0, 2}}.
+  Phi3Vision(const VitConfig& tower, int64_t text_width, WeightLoader& loader);
 
   int64_t width() const override { return projector_.num_columns(); }
   int64_t num_rows(const ProcessedMedia& media) const override;

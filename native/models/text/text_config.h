@@ -23,9 +23,9 @@ struct TextConfig {
   float rms_norm_eps = 1e-6F;
   Activation activation = Activation::kSilu;
   bool has_qkv_bias = false;
-  bool has_qk_norm = false;           ///< each head of q and k is normalised before it is rotated
-  std::optional<MoeConfig> moe;       ///< absent: no layer has experts; families set it, read_text_config() reads over it
-  int64_t num_deepstack_levels = 0;   ///< encoder rows bring as many further vectors, one added after each of the first layers
+  bool has_qk_norm = false;          ///< each head of q and k is normalised before it is rotated
+  std::optional<MoeConfig> moe;      ///< absent: no layer has experts; families set it, read_text_config() reads over it
+  int64_t num_deepstack_levels = 0;  ///< encoder rows bring as many further vectors, one added after each of the first layers
   bool has_attention_out_bias = false;
   bool has_mlp_bias = false;
   bool has_sliding_window = false;        ///< class default of use_sliding_window

@@ -18,10 +18,9 @@ TextConfig text_defaults(const ConfigSection& text) {
                                           "(supported: llama, mistral)");
 }
 
-/// In `text_config`, else in the language model's own folder.
+/// In the language model's own folder; where there is none, in `text_config`.
 ConfigSection text_section(const LoadRequest& request) {
-  if (request.config.has("text_config") || request.companion.empty()) return request.config.section("text_config");
-  return ConfigSection::read(request.companion);
+  return request.companion.empty() ? request.config.section("text_config") : ConfigSection::read(request.companion);
 }
 
 /// Folder of a model in the Hub's cache: `cache`/models--org--name/snapshots/<what refs/main names>; empty: it is not there.

@@ -37,7 +37,7 @@ const asMessages = (input: unknown): unknown => (Array.isArray(input) ? input : 
 /** The media of a golden request, in order. */
 function partsOf(golden: GoldenCase): MediaPart[] {
   const messages = (golden.request.messages ?? asMessages(golden.request.input)) as { content: unknown }[];
-  const contents = messages.flatMap(({ content }) => (Array.isArray(content) ? content : [])) as any[];
+  const contents: any[] = messages.flatMap(({ content }) => (Array.isArray(content) ? content : []));
   return contents.flatMap((content): MediaPart[] => {
     if (content.type === 'image_url')
       return [{ modality: 'image', source: readFileUrl(golden, content.image_url.url), param: 'image' }];

@@ -179,6 +179,8 @@ describe('ready-made rows', () => {
   test('of a clip bring times, or take those of an even rate', async () => {
     const given = { embeddings: rows(4), video_grid_thw: grid, timestamps: tensor([0.5, 2.5], [2]) };
     assert.deepEqual((await taken('video', given)).patchTimes, [0.5, 2.5]);
+    const single = { ...given, timestamps: tensor([1.45, 2.6], [2]) };
+    assert.deepEqual((await taken('video', single)).patchTimes, [1.45, 2.6]);
     const even = { embeddings: rows(4), video_grid_thw: grid, second_per_grid_ts: tensor([2], [1]) };
     assert.deepEqual((await taken('video', even)).patchTimes, [0.5, 2.5]);
     for (const timestamps of [tensor([1], [1]), tensor([1, -1], [2]), tensor([1, NaN], [2])]) {

@@ -100,7 +100,7 @@ for (const family of SPEECH_FAMILIES) {
       });
       assert.equal((await processor.processEmbeddings('audio', rows(width))).numTokens, 3);
       const refuses = (work: () => unknown, code: string): Promise<void> =>
-        assert.rejects(async () => work(), { code });
+        assert.rejects(Promise.resolve().then(work), { code });
       await refuses(() => processor.processEmbeddings('audio', rows(width + 1)), 'invalid_embedding');
       await refuses(() => processor.processEmbeddings('image', rows(width)), 'unsupported_modality');
       const picture = { kind: 'image', data: new Uint8Array(3), width: 1, height: 1 } as const;

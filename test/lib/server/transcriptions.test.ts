@@ -24,7 +24,7 @@ function formOf(golden: GoldenCase, changes: Record<string, string | undefined> 
     timestamp_granularities,
     ...fields
   } = golden.request;
-  for (const [name, value] of Object.entries({ ...fields, ...changes })) {
+  for (const [name, value] of Object.entries<string | number | undefined>({ ...fields, ...changes })) {
     if (value !== undefined) form.append(name, String(value));
   }
   for (const name of timestamp_granularities ?? []) form.append('timestamp_granularities[]', name);
