@@ -3,6 +3,7 @@ import type { ContentFormat } from '../chat/content-format.js';
 import { Engine } from '../engine/engine.js';
 import { readEosTokenIds, readSamplingDefaults } from '../engine/sampling-defaults.js';
 import { ProcessedItemCache } from '../media/cache.js';
+import { checkLocalFolder } from '../media/local-file.js';
 import { checkServerMediaOptions } from '../media/media-settings.js';
 import { createMediaPolicy } from '../media/policy.js';
 import { MediaResolver } from '../media/resolver.js';
@@ -81,6 +82,7 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
   const modelId = modelIds[0] as string;
   const processor = await createProcessor(folder.path, addon);
   const policy = createMediaPolicy(toPolicyOverrides(options));
+  await checkLocalFolder(policy);
   const defaults = engineMediaOptions(options);
   checkServerMediaOptions(defaults, policy);
   const spellings = Object.values(processor.placeholders).map(({ token }) => token);
