@@ -1,5 +1,6 @@
 import { SensoriumError } from '../errors.js';
 import type { MediaSource, Modality, TensorArray, TensorSource } from '../media/types.js';
+import { toSnakeName } from './snake-name.js';
 
 export type EmbeddingSource = Extract<MediaSource, { kind: 'embeddings' }>;
 
@@ -26,9 +27,16 @@ function wrongType(param: string, expected: string): SensoriumError {
   return new SensoriumError('invalid_type', `${param} must be ${expected}.`, { param });
 }
 
-/** Names under which an item's rows may stand, the page's own first. */
+/** Names under which an item's rows may stand, the page's own first. Extras may be camelCase too. */
 function rowNames(modality: Modality): readonly string[] {
-  return [`${modality}_embeds`, `${modality}_embeddings`, 'embeddings', 'embeds'];
+  return [
+    `${modality}_embeds`,
+    `${modality}Embeds`,
+    `${modality}_embeddings`,
+    `${modality}Embeddings`,
+    'embeddings',
+    'embeds',
+  ];
 }
 
 /** The key of `value` that holds rows of `modality`, as in `{ image_embeds, image_grid_thw }`. */
@@ -49,18 +57,34 @@ export function isTensorArray(value: unknown): value is TensorArray {
 /** Lists of lists of numbers as one list and its shape. Throws `invalid_embedding` where they are uneven. */
 function flatten(list: readonly unknown[], param: string): TensorArray {
   const shape: number[] = [];
-  let level = list;
   for (let inner: unknown = list; Array.isArray(inner) && shape.length < MAX_LIST_RANK; inner = inner[0]) {
     shape.push(inner.length);
   }
-  for (const size of shape.slice(1)) {
-    if (!level.every((entry) => Array.isArray(entry) && entry.length === size)) {
+  const data: number[] = [];
+  appendNumbers(list, shape, 0, data, param);
+  return { data, shape };
+}
+
+/** Appends the numbers under `list`, whose dimension is `axis`, in one pass: a body may hold millions. */
+function appendNumbers(
+  list: readonly unknown[],
+  shape: readonly number[],
+  axis: number,
+  data: number[],
+  param: string,
+): void {
+  const isLast = axis === shape.length - 1;
+  for (const entry of list) {
+    if (isLast) {
+      if (typeof entry !== 'number') throw wrongType(param, 'numbers throughout');
+      data.push(entry);
+      continue;
+    }
+    if (!Array.isArray(entry) || entry.length !== shape[axis + 1]) {
       throw new SensoriumError('invalid_embedding', `${param} holds lists of different lengths.`, { param });
     }
-    level = (level as unknown[][]).flat();
+    appendNumbers(entry, shape, axis + 1, data, param);
   }
-  if (!level.every((entry) => typeof entry === 'number')) throw wrongType(param, 'numbers throughout');
-  return { data: level as number[], shape };
 }
 
 /** A tensor as it was written: base64, numbers, or in process a file or an array with its shape. Throws `invalid_type`. */
@@ -102,7 +126,7 @@ export function readEmbeddings(
   const tensors: [string, TensorSource][] = [['embeddings', rows]];
   for (const [name, extra] of Object.entries(value)) {
     if (rowNames(modality).includes(name) || !isGiven(extra)) continue;
-    tensors.push([name, readTensorSource(extra, `${param}.${name}`, isStrict)]);
+    tensors.push([toSnakeName(name), readTensorSource(extra, `${param}.${name}`, isStrict)]);
   }
   return { kind: 'embeddings', tensors: Object.fromEntries(tensors) };
 }

@@ -8,6 +8,7 @@ import { MediaCounter } from './media-counter.js';
 import { readPayload } from './media-source.js';
 import { checkMessageFields } from './message-fields.js';
 import { extraKeysOf, isGiven, kindOfPart, type JsonObject, type Payload } from './part-kinds.js';
+import { withSnakeNames } from './snake-name.js';
 
 export { MediaCounter } from './media-counter.js';
 
@@ -114,7 +115,8 @@ class MessageParser {
     const data = uuid === undefined || hasData(part[key]) ? part[key] : undefined;
     const isTensor = isEmbedding && (isGiven(data) || this.options.rules.hasEmbeddings);
     this.counter.add(modality, partParam, isTensor ? 'embeddings' : 'raw');
-    const media: MediaPart = { modality, uuid, param, options: readPartOptions(part, part[key]) };
+    const options = readPartOptions(part, part[key], this.options.isStrict);
+    const media: MediaPart = { modality, uuid, param, options };
     if (uuid !== undefined && !isGiven(data)) return media;
     media.source = this.source(part, payload, param);
     return media;
@@ -193,12 +195,17 @@ function readUuid(value: unknown, param: string): string | undefined {
   return checkId(String(value), param);
 }
 
-/** Processor options beside a part's payload or inside it. */
-function readPartOptions(part: JsonObject, payload: unknown): Record<string, unknown> | undefined {
+/** Processor options beside a part's payload, in process also by camelCase names, or inside it. */
+function readPartOptions(
+  part: JsonObject,
+  payload: unknown,
+  isStrict: boolean,
+): Record<string, unknown> | undefined {
   const options: Record<string, unknown> = {};
   const isDescribed = isObject(payload) && !('frames' in payload);
+  const named = isStrict ? part : withSnakeNames(part);
   for (const key of PART_OPTION_KEYS) {
-    const value = part[key] ?? (isDescribed ? payload[key] : undefined);
+    const value = named[key] ?? (isDescribed ? payload[key] : undefined);
     if (value !== undefined) options[key] = value;
   }
   return Object.keys(options).length === 0 ? undefined : options;

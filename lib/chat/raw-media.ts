@@ -98,11 +98,12 @@ const isNumbers = (value: unknown): value is readonly number[] =>
 
 /** One channel of samples. */
 export const isSampleArray = (value: unknown): value is SampleArray =>
-  value instanceof Float32Array ||
-  value instanceof Float64Array ||
-  value instanceof Int16Array ||
-  value instanceof Int32Array ||
-  isNumbers(value);
+  Array.isArray(value)
+    ? isNumbers(value)
+    : value instanceof Float32Array ||
+      value instanceof Float64Array ||
+      value instanceof Int16Array ||
+      value instanceof Int32Array;
 
 /** Whether `value` is `[samples, samplingRate]`. */
 export const isSoundTuple = (value: unknown): value is [unknown, number] =>

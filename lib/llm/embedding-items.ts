@@ -5,6 +5,7 @@ import {
   rowsKeyOf,
   type EmbeddingSource,
 } from '../chat/embedding-source.js';
+import { toSnakeName, withSnakeNames } from '../chat/snake-name.js';
 import { SensoriumError } from '../errors.js';
 import type { Modality, TensorArray, TensorSource } from '../media/types.js';
 import { isTensorFile, parseTensorFile } from '../tensors/index.js';
@@ -157,7 +158,9 @@ export function listEmbeddings(
     return items.some((item) => item instanceof EmbeddingItem) ? items : undefined;
   }
   const rowsKey = rowsKeyOf(value, modality);
-  if (rowsKey !== undefined) return splitNamed(value as JsonObject, rowsKey, modality, param);
+  if (rowsKey !== undefined) {
+    return splitNamed(withSnakeNames(value as JsonObject), toSnakeName(rowsKey), modality, param);
+  }
   if (!isRows(value, modality !== 'audio')) return undefined;
   const sources = splitRows(value, undefined, param);
   return sources.map((embeddings) => new EmbeddingItem({ kind: 'embeddings', tensors: { embeddings } }));

@@ -1,3 +1,4 @@
+import { toSnakeName } from '../chat/snake-name.js';
 import { SensoriumError } from '../errors.js';
 import type { MediaOptions } from '../media/types.js';
 import type { LLMOptions } from './types.js';
@@ -9,17 +10,11 @@ const isPlainObject = (value: unknown): value is Kwargs =>
   value !== null &&
   [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 
-const toSnake = (name: string): string =>
-  name.replace(
-    /([a-z0-9])([A-Z])/g,
-    (_, before: string, after: string) => `${before}_${after.toLowerCase()}`,
-  );
-
 /** Options by the checkpoints' own names: `minPixels` becomes `min_pixels`, at every depth. Throws `invalid_option`. */
 function snakeNames(kwargs: Kwargs, param: string): Kwargs {
   const result: Kwargs = {};
   for (const [name, value] of Object.entries(kwargs)) {
-    const snake = toSnake(name);
+    const snake = toSnakeName(name);
     if (Object.hasOwn(result, snake)) {
       throw new SensoriumError('invalid_option', `${param} names ${snake} twice.`, { param });
     }

@@ -5,6 +5,7 @@ import { Engine } from '../engine/engine.js';
 import { readEosTokenIds, readSamplingDefaults } from '../engine/sampling-defaults.js';
 import { resolveModel } from '../hub/resolve-model.js';
 import { ProcessedItemCache } from '../media/cache.js';
+import { checkLocalFolder } from '../media/local-file.js';
 import { checkServerMediaOptions } from '../media/media-settings.js';
 import { createMediaPolicy } from '../media/policy.js';
 import { MediaResolver } from '../media/resolver.js';
@@ -121,6 +122,7 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
   const processor = await createProcessor(folder.path, addon);
   const task = await chooseTask(options.runner, folder.path, processor);
   const policy = createMediaPolicy(toPolicyOverrides(options));
+  await checkLocalFolder(policy);
   const defaults = engineMediaOptions(options);
   checkServerMediaOptions(defaults, policy);
   const placeholders = [...Object.values(processor.placeholders), ...(processor.addedTokens ?? [])];

@@ -1,3 +1,4 @@
+import { toSnakeName, withSnakeNames } from '../chat/snake-name.js';
 import { SensoriumError } from '../errors.js';
 import type { Modality } from '../media/types.js';
 import type { ItemLimit, LLMOptions, MediaLimit } from './types.js';
@@ -29,7 +30,8 @@ function checkMediaLimit(modality: Modality, limit: unknown): void {
   if (limit === null || Array.isArray(limit)) refuse(`.${modality}`, 'must be a number or an object.');
   const known: readonly string[] = LIMIT_KEYS[modality];
   for (const [key, value] of Object.entries(limit)) {
-    if (!known.includes(key)) refuse(`.${modality}`, `knows ${known.join(', ')}, not '${key.slice(0, 40)}'.`);
+    if (!known.includes(toSnakeName(key)))
+      refuse(`.${modality}`, `knows ${known.join(', ')}, not '${key.slice(0, 40)}'.`);
     const isCount = key === 'count';
     checkNumber(`.${modality}.${key}`, value, isCount ? 0 : 1, isCount ? MAX_COUNT : MAX_SIZE);
   }
@@ -54,7 +56,7 @@ export function toItemLimits(limits: Limits): Partial<Record<Modality, ItemLimit
   const found: Partial<Record<Modality, ItemLimit>> = {};
   for (const [modality, limit] of Object.entries(limits ?? {})) {
     if (typeof limit !== 'object') continue;
-    const { count: _, ...sizes } = limit;
+    const { count: _, ...sizes } = withSnakeNames({ ...limit }) as MediaLimit;
     if (Object.values(sizes).some((size) => size !== undefined)) found[modality as Modality] = sizes;
   }
   return Object.keys(found).length === 0 ? undefined : found;

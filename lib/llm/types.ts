@@ -91,12 +91,14 @@ export interface MediaLimit {
   width?: number | undefined;
   height?: number | undefined;
   num_frames?: number | undefined;
+  /** The same as `num_frames`. */
+  numFrames?: number | undefined;
   /** Samples of sound at the model's rate. */
   length?: number | undefined;
 }
 
 /** The most that one item of a modality may be: what a MediaLimit says beside its count. */
-export type ItemLimit = Omit<MediaLimit, 'count'>;
+export type ItemLimit = Omit<MediaLimit, 'count' | 'numFrames'>;
 
 /** How sampling fields are called in error messages: `maxTokens` in process, `max_tokens` on the wire. */
 export type ParamStyle = 'camel' | 'snake';
@@ -275,7 +277,8 @@ export interface MultiModalPrompt {
   /** One item or a list. A null item, or a null modality, stands for what its uuids name. */
   multiModalData?: MultiModalData | undefined;
   /** As many as items; null: the item is known by its content. */
-  multiModalUuids?: Partial<Record<Modality, string | (string | null)[] | null | undefined>> | undefined;
+  multiModalUuids?:
+    Partial<Record<Modality, string | readonly (string | null | undefined)[] | null | undefined>> | undefined;
   /** Laid over the call's own. Names may be camelCase, here and in `mediaIoKwargs`. */
   mmProcessorKwargs?: Record<string, unknown> | undefined;
   mediaIoKwargs?: MediaOptions['mediaIoKwargs'];
@@ -284,10 +287,10 @@ export interface MultiModalPrompt {
 }
 
 export interface MultiModalData {
-  image?: ImageInput | EmbeddingsInput | null | (ImageInput | EmbeddingsInput | null)[] | undefined;
+  image?: ImageInput | EmbeddingsInput | null | readonly (ImageInput | EmbeddingsInput | null)[] | undefined;
   /** A list of nothing but pictures is one video; lists of GIF or WebP files are several. */
-  video?: VideoInput | EmbeddingsInput | null | (VideoInput | EmbeddingsInput | null)[] | undefined;
-  audio?: AudioInput | EmbeddingsInput | null | (AudioInput | EmbeddingsInput | null)[] | undefined;
+  video?: VideoInput | EmbeddingsInput | null | readonly (VideoInput | EmbeddingsInput | null)[] | undefined;
+  audio?: AudioInput | EmbeddingsInput | null | readonly (AudioInput | EmbeddingsInput | null)[] | undefined;
 }
 
 export type PromptInput = string | number[] | MultiModalPrompt;

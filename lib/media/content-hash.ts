@@ -26,7 +26,10 @@ export async function hashDecoded(media: DecodedMedia, signal?: AbortSignal): Pr
   const hash = createHash('sha256');
   const { shape, blocks } = describe(media);
   hash.update(JSON.stringify(shape));
-  for (const block of blocks) await updateInTurns(hash, block, signal);
+  for (const block of blocks) {
+    await updateInTurns(hash, block, signal);
+    if (blocks.length > 1) await nextTurn();
+  }
   if (media.kind === 'video' && media.audio) hash.update(await hashDecoded(media.audio, signal));
   return hash.digest('hex');
 }

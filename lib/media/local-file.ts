@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, readlink, realpath, type FileHandle } from 'node:fs/promises';
+import { open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SensoriumError } from '../errors.js';
@@ -79,6 +79,19 @@ async function readAll(
     if (bytesRead === 0) return sink.bytes();
     if (!sink.push(buffer.subarray(0, bytesRead))) throw overCap(modality, maxBytes);
   }
+}
+
+/** Throws `invalid_option` where `policy.allowedLocalMediaPath` is given and no folder: told when a model is loaded. */
+export async function checkLocalFolder({ allowedLocalMediaPath: path }: MediaPolicy): Promise<void> {
+  if (path === undefined) return;
+  const param = 'allowedLocalMediaPath';
+  const found = await stat(path).catch((cause: unknown) => {
+    const message = `The folder '${path}' of --allowed-local-media-path does not exist.`;
+    throw new SensoriumError('invalid_option', message, { param, cause });
+  });
+  if (found.isDirectory()) return;
+  const message = `'${path}' of --allowed-local-media-path is no folder.`;
+  throw new SensoriumError('invalid_option', message, { param });
 }
 
 async function realFolder(folder: string): Promise<string> {

@@ -4,7 +4,7 @@ import { hashBytes, hashDecoded, hashPixels } from './content-hash.js';
 import { decodeBase64, decodeDataUrl } from './data-url.js';
 import { checkDecodedMedia } from './decoded-media.js';
 import { hashTensors, loadTensors, type LoadedTensors } from './embeddings.js';
-import { invalidMedia, tooLarge } from './failure.js';
+import { invalidMedia, nextTurn, throwIfAborted, tooLarge } from './failure.js';
 import { atFrame, type FrameList, type FramePicture } from './frame-list.js';
 import { loadHeldSource, type HeldSource } from './held-source.js';
 import type { HttpFetcher } from './http-fetcher.js';
@@ -185,6 +185,9 @@ export async function hashSource(source: LoadedSource, signal: AbortSignal): Pro
     case 'frames': {
       const hashes: string[] = [];
       for (const picture of source.pictures) {
+        // Hundreds of short hashes would hold the event loop as one long one does.
+        await nextTurn();
+        throwIfAborted(signal);
         hashes.push(await hashPicture(picture, signal));
       }
       const { fps = null, metadata = null } = source;

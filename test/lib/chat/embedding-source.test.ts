@@ -35,6 +35,20 @@ test('an object names the rows as the page does, or plainly, and the extras by t
   }
 });
 
+test('camelCase names are those of the page', () => {
+  const named = { embeddings: { kind: 'base64', text: 'AAAA' }, image_grid_thw: arrayOf([1, 8, 8], [3]) };
+  assert.deepEqual(read({ imageEmbeds: 'AAAA', imageGridThw: [1, 8, 8] }, false), named);
+});
+
+test('millions of numbers in lists are read in one pass', () => {
+  const rows = Array.from({ length: 4000 }, (_, i) => Array.from({ length: 512 }, (_, j) => i + j / 512));
+  const { embeddings } = read([rows]);
+  assert.ok(embeddings?.kind === 'array');
+  assert.deepEqual(embeddings.array.shape, [1, 4000, 512]);
+  assert.equal(embeddings.array.data.length, 4000 * 512);
+  assert.equal(embeddings.array.data[3 * 512 + 256], 3.5);
+});
+
 test('numbers and lists of numbers are arrays with their shape', () => {
   const tensors = read({
     image_embeds: [

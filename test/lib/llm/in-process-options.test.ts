@@ -51,6 +51,15 @@ describe('options in process', () => {
     await assert.rejects(demo.llm.generate([asked, asked], ended), hasCode('request_cancelled'));
   });
 
+  test('camelCase and snake_case names of a part are the same', async () => {
+    const tokens = async (options: object): Promise<number> =>
+      (await demo.llm.chat(user({ type: 'image', image: SHAPE, ...options }), { ...GREEDY, maxTokens: 1 }))
+        .usage.imageTokens;
+    const pixels = 56 * 56;
+    assert.equal(await tokens({ min_pixels: pixels, max_pixels: pixels }), 4);
+    assert.equal(await tokens({ minPixels: pixels, maxPixels: pixels }), 4);
+  });
+
   test('camelCase and snake_case names of a call and of a prompt are the same', async () => {
     const tokens = async (call: object, prompt: Partial<MultiModalPrompt> = {}): Promise<number> =>
       (
@@ -141,6 +150,13 @@ describe('where media may come from', () => {
       assert.equal((await allowed.chat(ask, GREEDY)).outputs[0]?.text, SHAPE_ANSWER);
     } finally {
       await allowed.close();
+    }
+  });
+
+  test('a folder that is none is told when the model is loaded', async () => {
+    for (const allowedLocalMediaPath of [`${SAMPLES}/none`, SHAPE]) {
+      const told = hasCode('invalid_option', /folder/, 'allowedLocalMediaPath');
+      await assert.rejects(LLM.load({ allowedLocalMediaPath }), told);
     }
   });
 

@@ -21,6 +21,14 @@ test('counts and sizes, mixed', () => {
   assert.equal(rules.hasEmbeddings, true);
 });
 
+test('the frames of a video are called num_frames or numFrames', () => {
+  const limitMmPerPrompt = { video: { count: 2, numFrames: 8 } };
+  checkOptions({ limitMmPerPrompt });
+  const rules = toMediaRules({ limitMmPerPrompt }, MODALITIES);
+  assert.equal(rules.limits.video, 2);
+  assert.deepEqual(rules.itemLimits, { video: { num_frames: 8 } });
+});
+
 test('silence and counts alone leave sizes to the media policy', () => {
   assert.equal(toMediaRules({}, MODALITIES).itemLimits, undefined);
   assert.equal(toMediaRules({ limitMmPerPrompt: { image: { count: 0 } } }, MODALITIES).itemLimits, undefined);

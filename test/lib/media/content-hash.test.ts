@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import sharp from 'sharp';
 import { hashBytes, hashDecoded, mediaKey, type MediaKeyParts } from '../../../lib/media/content-hash.js';
+import { hashSource } from '../../../lib/media/source-loader.js';
 import type { DecodedMedia, DecodedVideo } from '../../../lib/media/types.js';
 
 const PARTS: MediaKeyParts = {
@@ -21,6 +22,29 @@ describe('content hashes', () => {
     setImmediate(() => (hasTurned = true));
     assert.equal(await hashBytes(bytes), createHash('sha256').update(bytes).digest('hex'));
     assert.ok(hasTurned);
+  });
+
+  test('of many short frames leave the event loop free as well', async () => {
+    const frames = Array.from({ length: 8 }, (_, i) => new Uint8Array(300 * 300 * 3).fill(i));
+    const metadata = { fps: 1, totalNumFrames: 8, duration: 8, framesIndices: frames.map((_, i) => i) };
+    const clip: DecodedVideo = { kind: 'video', frames, width: 300, height: 300, sampledFps: 1, metadata };
+    const pixels = frames.map((data) => ({ data, width: 300, height: 300, channels: 3 as const }));
+    const signal = new AbortController().signal;
+    for (const hash of [
+      () => hashDecoded(clip),
+      () => hashSource({ kind: 'frames', pictures: pixels }, signal),
+      () => hashSource({ kind: 'frames', pictures: frames }, signal),
+    ]) {
+      let numTurns = 0;
+      const count = (): void => {
+        numTurns++;
+        turn = setImmediate(count);
+      };
+      let turn = setImmediate(count);
+      await hash();
+      clearImmediate(turn);
+      assert.ok(numTurns >= frames.length - 1, `${numTurns} turns`);
+    }
   });
 
   test('of decoded media cover the shape: 30x100 is not 100x30', async () => {
