@@ -6,6 +6,8 @@ import type {
 } from '../../../../lib/engine/types.js';
 import { SensoriumError } from '../../../../lib/errors.js';
 import type { LLMStats, RequestObservation, SubmitOptions } from '../../../../lib/llm/types.js';
+import type { PoolingResult } from '../../../../lib/engine/pooling.js';
+import type { PoolOptions } from '../../../../lib/llm/embedder.js';
 import type { ChatMessage, ChatOptions } from '../../../../lib/request/types.js';
 import type { ServerLLM } from '../../../../lib/server/types.js';
 import type { Transcription, TranscriptionEvent } from '../../../../lib/transcription/types.js';
@@ -75,8 +77,11 @@ export class StubLLM {
   readonly chats: { messages: ChatMessage[]; options: ChatOptions & SubmitOptions }[] = [];
   readonly prompts: { prompt: string | number[]; options: SubmitOptions }[] = [];
   readonly requests: StubRequest[] = [];
+  readonly pooled: PoolOptions[] = [];
+  readonly pooledChats: ChatMessage[][] = [];
   readonly #listeners = new Set<(observation: RequestObservation) => void>();
   isClosed = false;
+  task: ServerLLM['task'] = 'generate';
 
   constructor(readonly behaviour: StubBehaviour = {}) {}
 
@@ -97,6 +102,25 @@ export class StubLLM {
   submitPrompt(prompt: string | number[], _media: unknown, options: SubmitOptions): Promise<RunningRequest> {
     this.prompts.push({ prompt, options });
     return this.#submit(options);
+  }
+
+  poolPrompt(prompt: string | number[], _media: unknown, options: PoolOptions): Promise<PoolingResult> {
+    return this.#pool(prompt.length, options);
+  }
+
+  poolChat(messages: ChatMessage[], options: PoolOptions): Promise<PoolingResult> {
+    this.pooledChats.push(messages);
+    return this.#pool(messages.length, options);
+  }
+
+  /** [length, 0.5]; a prompt of 13 fails. */
+  #pool(length: number, options: PoolOptions): Promise<PoolingResult> {
+    this.pooled.push(options);
+    if (length === 13) {
+      return Promise.reject(new SensoriumError('prompt_too_long', 'Too long.', { param: 'prompt' }));
+    }
+    const embedding = Float32Array.of(length, 0.5);
+    return Promise.resolve({ embedding, numPromptTokens: length, numCachedTokens: 1 });
   }
 
   renderChat(messages: ChatMessage[]): Promise<{ tokenIds: number[] }> {
