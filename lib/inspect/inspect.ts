@@ -6,10 +6,12 @@ import { readChatTemplates } from '../model-folder/chat-templates.js';
 import { isJsonObject, readOptionalJson, type JsonObject } from '../model-folder/json-file.js';
 import type { NativeAddon } from '../native/addon.js';
 import { createProcessor } from '../processors/index.js';
-import { kvBytesPerToken, readTextShape } from './text-shape.js';
+import { kvBytes, readTextShape } from './text-shape.js';
 import { readWeightHeaders } from './weight-headers.js';
 
 const BYTES = { bfloat16: 2, float32: 4 } as const;
+/** A tensor of every language model that was saved with its adapter. */
+const LANGUAGE_MODEL_MARK = 'language_model.model.embed_tokens.weight';
 const CONTEXTS = [2048, 8192, 32768];
 
 export interface MemoryNeed {
@@ -43,7 +45,8 @@ export interface Inspection {
 export async function inspectModel(folder: string, addon: NativeAddon): Promise<Inspection> {
   const path = resolve(folder);
   const config = await readConfig(path);
-  const weights = await readWeightHeaders(path);
+  const companion = addon.findCompanion(path);
+  const weights = await readWeightHeaders(path, ...(companion === '' ? [] : [companion]));
   const problems = [
     ...weights.problems.map((problem) => `The checkpoint: ${problem}.`),
     ...configProblems(config),
@@ -54,7 +57,9 @@ export async function inspectModel(folder: string, addon: NativeAddon): Promise<
   });
   if (!(await isFile(join(path, 'tokenizer.json'))))
     problems.push('tokenizer.json is missing: the text cannot be read.');
-  const shape = readTextShape(config);
+  const isComplete = companion !== '' || weights.names.has(LANGUAGE_MODEL_MARK);
+  if (textOf(config['text_model_id']) !== undefined && !isComplete) problems.push(missingCompanion(config));
+  const shape = readTextShape(companion === '' ? config : await readConfig(companion));
   const { numParameters, numTensors, storedBytes } = weights;
   return {
     name: basename(path),
@@ -73,6 +78,9 @@ export async function inspectModel(folder: string, addon: NativeAddon): Promise<
     problems,
   };
 }
+
+const missingCompanion = (config: JsonObject): string =>
+  `The language model '${textOf(config['text_model_id'])}' is not there: put its folder beside or inside this one as text_model.`;
 
 async function readConfig(path: string): Promise<JsonObject> {
   const config = await readOptionalJson(join(path, 'config.json'));
@@ -117,7 +125,7 @@ function memoryNeeds(numParameters: number, shape: ReturnType<typeof readTextSha
         ? []
         : contextsUpTo(shape.maxPositions).map((numTokens) => ({
             numTokens,
-            numBytes: numTokens * kvBytesPerToken(shape, BYTES[dtype]),
+            numBytes: kvBytes(shape, numTokens, BYTES[dtype]),
           })),
   }));
 }

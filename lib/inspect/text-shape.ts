@@ -8,6 +8,8 @@ export interface TextShape {
   hiddenSize: number;
   /** Prompt and answer together, in tokens. */
   maxPositions: number | undefined;
+  /** Rows of an encoder that each request's cache holds beside its tokens. */
+  numCrossRows: number;
 }
 
 const WRAPPERS = ['thinker_config', 'text_config', 'llm_config', 'language_config'];
@@ -28,9 +30,9 @@ function firstNumber(section: JsonObject, ...keys: string[]): number | undefined
 /** The language model's sizes, or undefined where config.json does not say them. */
 export function readTextShape(config: JsonObject): TextShape | undefined {
   const section = findTextSection(config);
-  const numLayers = firstNumber(section, 'num_hidden_layers', 'decoder_layers');
+  const numLayers = firstNumber(section, 'decoder_layers', 'num_hidden_layers');
   const hiddenSize = firstNumber(section, 'hidden_size', 'd_model');
-  const numHeads = firstNumber(section, 'num_attention_heads', 'decoder_attention_heads');
+  const numHeads = firstNumber(section, 'decoder_attention_heads', 'num_attention_heads');
   if (numLayers === undefined || hiddenSize === undefined || numHeads === undefined) return undefined;
   return {
     numLayers,
@@ -38,13 +40,16 @@ export function readTextShape(config: JsonObject): TextShape | undefined {
     numKvHeads: firstNumber(section, 'num_key_value_heads') ?? numHeads,
     headDim: firstNumber(section, 'head_dim') ?? hiddenSize / numHeads,
     maxPositions: firstNumber(section, 'max_position_embeddings', 'max_target_positions'),
+    numCrossRows:
+      section['is_encoder_decoder'] === true ? (firstNumber(section, 'max_source_positions') ?? 0) : 0,
   };
 }
 
-/** Bytes of one token's keys and values. */
-export function kvBytesPerToken(
-  { numLayers, numKvHeads, headDim }: TextShape,
+/** Bytes of the keys and values of one request of so many tokens. */
+export function kvBytes(
+  { numLayers, numKvHeads, headDim, numCrossRows }: TextShape,
+  numTokens: number,
   bytesPerElement: number,
 ): number {
-  return 2 * numLayers * numKvHeads * headDim * bytesPerElement;
+  return (numTokens + numCrossRows) * 2 * numLayers * numKvHeads * headDim * bytesPerElement;
 }

@@ -12,6 +12,7 @@ const BYTES_PER_ELEMENT: ReadonlyMap<string, number> = new Map([
 
 /** What the headers of a checkpoint's weight files say together. */
 export interface WeightHeaders {
+  names: Set<string>;
   numTensors: number;
   numParameters: number;
   storedBytes: number;
@@ -22,19 +23,29 @@ export interface WeightHeaders {
 }
 
 interface TensorEntry {
+  name: string;
   dtype: string;
   shape: number[];
 }
 
-/** Reads the headers of all weight files of a folder; a missing or damaged file becomes a problem. */
-export async function readWeightHeaders(folder: string): Promise<WeightHeaders> {
+/** Reads the headers of all weight files of the folders; a missing or damaged file becomes a problem. */
+export async function readWeightHeaders(...folders: string[]): Promise<WeightHeaders> {
   const headers: WeightHeaders = {
+    names: new Set(),
     numTensors: 0,
     numParameters: 0,
     storedBytes: 0,
     numByType: new Map(),
     problems: [],
   };
+  for (const folder of folders) await addFolder(headers, folder);
+  const unread = [...headers.numByType.keys()].filter((type) => !BYTES_PER_ELEMENT.has(type));
+  if (unread.length > 0)
+    headers.problems.push(`holds weights stored as ${unread.join(', ')}; F32, F16 and BF16 are read`);
+  return headers;
+}
+
+async function addFolder(headers: WeightHeaders, folder: string): Promise<void> {
   for (const name of await weightFiles(folder, headers.problems)) {
     try {
       for (const entry of await readEntries(join(folder, name))) addTensor(headers, entry);
@@ -42,10 +53,6 @@ export async function readWeightHeaders(folder: string): Promise<WeightHeaders> 
       headers.problems.push(`${name} ${describe(error)}`);
     }
   }
-  const unread = [...headers.numByType.keys()].filter((type) => !BYTES_PER_ELEMENT.has(type));
-  if (unread.length > 0)
-    headers.problems.push(`holds weights stored as ${unread.join(', ')}; F32, F16 and BF16 are read`);
-  return headers;
 }
 
 async function weightFiles(folder: string, problems: string[]): Promise<string[]> {
@@ -87,17 +94,18 @@ function parseEntries(text: string): TensorEntry[] {
     throw new RangeError('has a damaged header');
   }
   const entries = Object.entries((header ?? {}) as Record<string, unknown>);
-  return entries.filter(([name]) => name !== '__metadata__').map(([, entry]) => toEntry(entry));
+  return entries.filter(([name]) => name !== '__metadata__').map(([name, entry]) => toEntry(name, entry));
 }
 
-function toEntry(entry: unknown): TensorEntry {
+function toEntry(name: string, entry: unknown): TensorEntry {
   const { dtype, shape } = (entry ?? {}) as Partial<Record<string, unknown>>;
   if (typeof dtype === 'string' && Array.isArray(shape) && shape.every((size) => Number.isInteger(size)))
-    return { dtype, shape: shape as number[] };
+    return { name, dtype, shape: shape as number[] };
   throw new RangeError('has a damaged header');
 }
 
-function addTensor(headers: WeightHeaders, { dtype, shape }: TensorEntry): void {
+function addTensor(headers: WeightHeaders, { name, dtype, shape }: TensorEntry): void {
+  headers.names.add(name);
   const numElements = shape.reduce((product, size) => product * size, 1);
   headers.numTensors++;
   headers.numParameters += numElements;

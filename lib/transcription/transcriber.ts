@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { SensoriumError } from '../errors.js';
 import type { KeyedItem, SpeechFeatures, SpeechProcessor } from '../processors/types.js';
 import type { SamplingOptions } from '../request/types.js';
@@ -72,6 +73,8 @@ export class Transcriber {
 
 class RunningTranscription {
   private readonly decoder: WindowDecoder;
+  /** Names this sound's windows in the encoder cache. Request ids would not do: callers may use one twice. */
+  private readonly mediaKey = `transcription/${randomUUID()}`;
   private readonly task: SpeechTask;
   private readonly hasTimestamps: boolean;
   private readonly previous: readonly number[];
@@ -116,7 +119,7 @@ class RunningTranscription {
 
   private windowAt(seek: number): KeyedItem {
     const item = this.parts.speech.window(this.features, seek);
-    return { ...item, key: `transcription/${this.context.requestId}/${seek}` };
+    return { ...item, key: `${this.mediaKey}/${seek}` };
   }
 
   private async detectLanguage(): Promise<string> {

@@ -23,19 +23,6 @@ Canvas transposed(const RgbView& image) {
   return result;
 }
 
-/// The resized and padded picture of a landscape.
-Canvas pad_landscape(const RgbView& image, const HdRules& rules) {
-  const double ratio = static_cast<double>(image.width) / image.height;
-  int32_t scale = 1;
-  while ((scale + 1) * std::ceil((scale + 1) / ratio) <= rules.num_crops) ++scale;
-  const int32_t width = scale * rules.tile;
-  const auto height = static_cast<int32_t>(width / ratio);
-  if (height < 1) throw Error(ErrorCode::kInvalidMedia, "a picture whose sides differ that much leaves nothing to see");
-  const int32_t padded = (height + rules.tile - 1) / rules.tile * rules.tile;
-  const View view{{height, width}, (padded - height) / 2, 0, {padded, width}, {rules.tile, rules.tile}, kWhite};
-  return draw_view(image, view, ResizeFilter::kBilinear);
-}
-
 /// Rows [3, patch, patch] of a square picture of floats [3, side, side].
 Tensor to_patch_rows(const std::vector<float>& picture, int32_t side, int32_t patch_size) {
   const int64_t patches = side / patch_size, plane = static_cast<int64_t>(patch_size) * patch_size;
@@ -54,16 +41,31 @@ Tensor to_patch_rows(const std::vector<float>& picture, int32_t side, int32_t pa
 
 }  // namespace
 
-ProcessedMedia hd_transform(const RgbView& image, const HdRules& rules, const PatchOptions& options) {
-  check_patch_options(options);
-  if (rules.num_crops < 1 || rules.num_crops > kMaxCrops || rules.tile < options.patch_size) {
+View plan_hd(ImageSize landscape, const HdRules& rules) {
+  if (rules.num_crops < 1 || rules.num_crops > kMaxCrops || rules.tile < 1) {
     throw Error(ErrorCode::kInvalidArgument, "the number of crops or the size of a tile is out of its range");
   }
-  if (image.data == nullptr || image.width < 1 || image.height < 1) {
+  if (landscape.height < 1 || landscape.width < landscape.height) {
     throw Error(ErrorCode::kInvalidMedia, "a picture without pixels");
   }
+  const double ratio = static_cast<double>(landscape.width) / landscape.height;
+  int32_t scale = 1;
+  while ((scale + 1) * std::ceil((scale + 1) / ratio) <= rules.num_crops) ++scale;
+  const int32_t width = scale * rules.tile;
+  const auto height = static_cast<int32_t>(width / ratio);
+  if (height < 1) throw Error(ErrorCode::kInvalidMedia, "a picture whose sides differ that much leaves nothing to see");
+  const int32_t padded = (height + rules.tile - 1) / rules.tile * rules.tile;
+  return {{height, width}, (padded - height) / 2, 0, {padded, width}, {rules.tile, rules.tile}, kWhite};
+}
+
+ProcessedMedia hd_transform(const RgbView& image, const HdRules& rules, const PatchOptions& options) {
+  check_patch_options(options);
+  if (rules.tile < options.patch_size) throw Error(ErrorCode::kInvalidArgument, "a tile is smaller than a patch");
+  if (image.data == nullptr) throw Error(ErrorCode::kInvalidMedia, "a picture without pixels");
   const bool is_portrait = image.width < image.height;
-  Canvas padded = is_portrait ? pad_landscape(transposed(image).view(), rules) : pad_landscape(image, rules);
+  const ImageSize landscape = is_portrait ? ImageSize{image.width, image.height} : ImageSize{image.height, image.width};
+  const View drawn = plan_hd(landscape, rules);
+  Canvas padded = draw_view(is_portrait ? transposed(image).view() : image, drawn, ResizeFilter::kBilinear);
   if (is_portrait) padded = transposed(padded.view());
 
   ViewPlan plan;

@@ -140,6 +140,24 @@ std::unique_ptr<KvCache> make_cache(Backend& backend, const Heads& heads, int64_
   return backend.create_kv_cache({2, num_blocks, block_size, heads.num_kv_heads, heads.head_dim});
 }
 
+/// The last of two segments of rows asks keys [40, num_keys), fewer or more than it has rows.
+void check_last_segment(Backend& backend, const Heads& heads, int64_t num_keys, Random& random) {
+  const int64_t rows = 133;
+  const int64_t q_size = heads.num_heads * heads.head_dim, kv_size = heads.num_kv_heads * heads.head_dim;
+  const std::vector<float> q = random.normal(rows * q_size);
+  const std::vector<float> k = random.normal(num_keys * kv_size);
+  const std::vector<float> v = random.normal(num_keys * kv_size);
+  std::vector<float> out(q.size(), -7.0F);
+  const std::vector<int32_t> bounds = {0, 40, static_cast<int32_t>(rows)};
+  backend.segment_attention(ConstMatrix(q.data(), rows, q_size), ConstMatrix(k.data(), num_keys, kv_size),
+                            ConstMatrix(v.data(), num_keys, kv_size), heads.num_heads, heads.num_kv_heads, heads.head_dim,
+                            heads.scale(), bounds, Matrix(out.data(), rows, q_size));
+  for (int64_t r = 0; r < rows; r += 4) {
+    const int64_t first = r < 40 ? 0 : 40, last = r < 40 ? 40 : num_keys;
+    check_row(heads, q.data() + r * q_size, out.data() + r * q_size, k, v, first, last, segment_tolerance(backend));
+  }
+}
+
 }  // namespace
 
 TEST(segments_match_a_double_reference) {
@@ -176,23 +194,11 @@ TEST(segments_match_a_double_reference) {
   });
 }
 
-TEST(queries_without_keys_of_their_own_see_the_others_keys) {
+TEST(the_last_segment_may_have_fewer_or_more_keys_than_rows) {
   for_each_backend([](Backend& backend) {
     Random random(7);
     for (const Heads& heads : kHeads) {
-      const int64_t rows = 133, num_keys = 101;
-      const int64_t q_size = heads.num_heads * heads.head_dim, kv_size = heads.num_kv_heads * heads.head_dim;
-      const std::vector<float> q = random.normal(rows * q_size);
-      const std::vector<float> k = random.normal(num_keys * kv_size);
-      const std::vector<float> v = random.normal(num_keys * kv_size);
-      std::vector<float> out(q.size(), -7.0F);
-      const std::vector<int32_t> bounds = {0, 40, static_cast<int32_t>(rows)};
-      backend.segment_attention(ConstMatrix(q.data(), rows, q_size), ConstMatrix(k.data(), num_keys, kv_size),
-                                ConstMatrix(v.data(), num_keys, kv_size), heads.num_heads, heads.num_kv_heads, heads.head_dim,
-                                heads.scale(), bounds, Matrix(out.data(), rows, q_size));
-      for (int64_t r = 40; r < rows; r += 4) {
-        check_row(heads, q.data() + r * q_size, out.data() + r * q_size, k, v, 40, num_keys, segment_tolerance(backend));
-      }
+      for (const int64_t num_keys : {41, 101, 300}) check_last_segment(backend, heads, num_keys, random);
     }
   });
 }

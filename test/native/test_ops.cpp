@@ -8,6 +8,7 @@
 #include "backend_testing.h"
 #include "check.h"
 #include "core/error.h"
+#include "golden_tensors.h"
 #include "ops/activation.h"
 #include "ops/attention.h"
 #include "ops/elementwise.h"
@@ -17,6 +18,7 @@
 #include "ops/linear.h"
 #include "ops/norm.h"
 #include "ops/pooling.h"
+#include "ops/resize_grid.h"
 #include "ops/rope.h"
 
 using namespace sensorium;
@@ -298,4 +300,32 @@ TEST(paged_attention_checks_what_it_would_read) {
   CHECK(contains(attend({0, 2, 5, table}), "block_table is shorter"));
   CHECK(contains(attend({0, 2, 2, wrong_table}), "block of block_table is 3"));
   CHECK(!attend({-1, 1, 1, table}).empty());
+}
+
+TEST(resize_grid_equals_the_reference) {
+  const golden::Tensors tensors(golden::root() / "components" / "resize" / "data.safetensors");
+  const auto backend = generic();
+  /// [3, height, width] as rows of 3.
+  const auto rows_of = [&](const std::string& name) {
+    const std::vector<float> planes = tensors.get<float>(name);
+    std::vector<float> rows(planes.size());
+    for (size_t i = 0; i < planes.size(); ++i) rows[i % (planes.size() / 3) * 3 + i / (planes.size() / 3)] = planes[i];
+    return rows;
+  };
+  const std::vector<float> in = rows_of("interp.in");
+  const ops::GridSize from{33, 47};
+  for (const ops::GridSize& to : {ops::GridSize{24, 24}, {33, 12}, {70, 50}}) {
+    const std::vector<float> expected =
+        rows_of("interp.bilinear." + std::to_string(to.height) + "x" + std::to_string(to.width));
+    std::vector<float> found(expected.size());
+    ops::resize_grid(*backend, ConstMatrix(in.data(), from.num_cells(), 3), from, to, Matrix(found.data(), to.num_cells(), 3));
+    for (size_t i = 0; i < found.size(); ++i) CHECK_NEAR(found[i], expected[i], 1e-5);
+  }
+  std::vector<float> out(6);
+  const auto resize = [&](const ops::GridSize& size) {
+    return refusal([&] { ops::resize_grid(*backend, matrix(in, 33 * 47), size, {1, 2}, matrix(out, 2)); });
+  };
+  CHECK_EQ(resize(from), "");
+  CHECK(contains(resize({33, 46}), "rows of x"));
+  CHECK(contains(resize({0, 47}), "empty"));
 }

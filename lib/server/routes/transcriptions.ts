@@ -28,7 +28,7 @@ const PLAIN = 'text/plain; charset=utf-8';
 const TEXTS: Partial<
   Record<TranscriptionFormat, { contentType: string; write: (result: Transcription) => string }>
 > = {
-  text: { contentType: PLAIN, write: ({ text }) => `${text}\n` },
+  text: { contentType: PLAIN, write: ({ text }) => text },
   srt: { contentType: 'application/x-subrip; charset=utf-8', write: toSrt },
   vtt: { contentType: 'text/vtt; charset=utf-8', write: toVtt },
 };

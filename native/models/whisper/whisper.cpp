@@ -76,6 +76,7 @@ std::unique_ptr<Model> load_whisper(LoadRequest request) {
   const WhisperDecoderConfig text = read_whisper_decoder_config(request.config);
   WhisperEncoder encoder(audio, request.loader.scope("model.encoder"));
   WhisperDecoder decoder(text, request.loader);
+  if (text.is_tied) request.loader.ignore("proj_out.");  // some checkpoints hold the table twice
   ModelInfo info = describe(std::move(request.info), text, request.loader);
   return std::make_unique<WhisperModel>(std::move(encoder), std::move(decoder), std::move(info));
 }

@@ -116,6 +116,13 @@ describe('whisper, float32', () => {
     assert.ok(capped.usage.completionTokens <= 30);
   });
 
+  test('different sounds under one request id are told apart', async () => {
+    const requestId = 'same';
+    for (const golden of cases.filter(({ request }) => request.max_tokens !== undefined)) {
+      check(golden, await llm.transcribe(soundOf(golden), { ...optionsOf(golden), requestId }));
+    }
+  });
+
   test('leaving a stream ends the work', async () => {
     for await (const event of llm.transcribeStream(soundOf(short), { temperature: 0, maxTokens: 400 })) {
       assert.equal(event.type, 'delta');
