@@ -8,6 +8,7 @@ import { checkCallOptions, splitOptions } from './llm/call-options.js';
 import type { PoolOptions } from './llm/embedder.js';
 import { mergeMediaOptions } from './llm/kwargs-names.js';
 import { loadModel, type LoadedModel } from './llm/load-model.js';
+import { withCamelParam } from './llm/option-names.js';
 import { isTokenIds, parsePrompt } from './llm/prompt-input.js';
 import type { Task } from './llm/runner.js';
 import { transcribe, transcribeStream, type SpeechParts } from './llm/speech.js';
@@ -253,7 +254,7 @@ export class LLM {
   }
 
   private startChat(messages: ChatMessageInput[], options: ChatCallOptions): Promise<RunningRequest> {
-    return this.begin(async () => {
+    return this.beginCall(async () => {
       const split = splitOptions(options);
       throwIfAborted(options.signal);
       const parsed = parseMessages(messages, { rules: this.mediaRules, isStrict: false });
@@ -262,7 +263,7 @@ export class LLM {
   }
 
   private startGenerate(input: PromptInput, options: GenerateOptions): Promise<RunningRequest> {
-    return this.begin(async () => {
+    return this.beginCall(async () => {
       const split = splitOptions(options);
       throwIfAborted(options.signal);
       const {
@@ -289,6 +290,15 @@ export class LLM {
       signal,
       onProgress,
     });
+  }
+
+  /** `begin` for the in-process calls: errors name options as these do. */
+  private async beginCall<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.begin(work);
+    } catch (error) {
+      throw withCamelParam(error);
+    }
   }
 
   /** Refuses new work when closing; work that began before is waited for. */

@@ -15,6 +15,15 @@ const EXPECTED: Record<TypeName, string> = {
 const toCamel = (name: string): string =>
   name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
+/** The same error, its `param` called as in process: `mmProcessorKwargs.fps` rather than `mm_processor_kwargs.fps`. */
+export function withCamelParam(error: unknown): unknown {
+  // An option that does not exist is called as it was given.
+  if (!(error instanceof SensoriumError) || error.param === null || error.code === 'invalid_option')
+    return error;
+  const param = error.param.replace(/^[a-z_]+/, toCamel);
+  return param === error.param ? error : error.renamingParam(error.param, param);
+}
+
 /** Throws `invalid_option` unless `options` is an object of known names: a misspelled one would be lost silently. */
 export function checkOptionNames(
   options: unknown,

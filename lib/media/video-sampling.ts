@@ -16,10 +16,10 @@ function constantRate(total: number, sourceFps: number, fps: number): number[] {
 }
 
 /**
- * Indices of the frames to keep of `total` at `sourceFps`, ascending. A named sampler decides alone. Else `num_frames`
- * spreads that many evenly (`fps` then only lowers it), `nframes` does so in a multiple of the frame factor, and
- * otherwise the count follows from `fps`, held to [minFrames, maxFrames, total]: at a constant rate, or spread over the
- * clip in a multiple of the frame factor.
+ * Indices of the frames to keep of `total` at `sourceFps`, ascending. `nframes` spreads that many evenly in a multiple of
+ * the frame factor. Else a named sampler decides alone. Else `num_frames` spreads that many (`fps` then only lowers it),
+ * and otherwise the count follows from `fps`, held to [minFrames, maxFrames, total]: at a constant rate, or spread over
+ * the clip in a multiple of the frame factor.
  */
 export function sampleFrames(
   total: number,
@@ -27,12 +27,14 @@ export function sampleFrames(
   choice: FrameChoice,
   defaults: VideoSampling,
 ): number[] {
+  const { numSpreadFrames } = choice;
+  if (numSpreadFrames !== undefined && choice.numFrames === undefined)
+    return spreadInSteps(numSpreadFrames, total, defaults);
   if (choice.sampler !== undefined)
     return SAMPLERS[choice.sampler]({ numFrames: total, fps: sourceFps }, choice);
   if (choice.numFrames === 'all' && choice.fps === undefined) return allFrames(total);
   if (typeof choice.numFrames === 'number')
     return SAMPLERS.opencv({ numFrames: total, fps: sourceFps }, choice);
-  if (choice.numSpreadFrames !== undefined) return spreadInSteps(choice.numSpreadFrames, total, defaults);
   return sampleByRate(total, sourceFps, choice, defaults);
 }
 

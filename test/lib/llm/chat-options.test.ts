@@ -86,7 +86,7 @@ test('templates of calls are refused where the model was not loaded for them', a
   try {
     await assert.rejects(closed.chat(HELLO, { chatTemplate: 'x' }), {
       code: 'invalid_value',
-      param: 'chat_template',
+      param: 'chatTemplate',
     });
   } finally {
     await closed.close();

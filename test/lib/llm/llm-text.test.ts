@@ -181,8 +181,10 @@ describe('calls', () => {
     const wrong = { mmProcessorKwargs: { fps: -1 } };
     const isOfField = (error: SensoriumError): boolean =>
       error.code === 'invalid_value' && error.param === 'mm_processor_kwargs.fps';
-    await assert.rejects(llm.chat(chat, wrong), isOfField);
-    await assert.rejects(llm.generate('x', wrong), isOfField);
+    const isOfOption = (error: SensoriumError): boolean =>
+      error.code === 'invalid_value' && error.param === 'mmProcessorKwargs.fps';
+    await assert.rejects(llm.chat(chat, wrong), isOfOption);
+    await assert.rejects(llm.generate('x', wrong), isOfOption);
     const parsed: ChatMessage = {
       role: 'user',
       content: [{ type: 'text', text: 'x' }],

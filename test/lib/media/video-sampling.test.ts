@@ -66,3 +66,15 @@ describe('sampling by count', () => {
     assert.deepEqual(sample(4, 30, { numFrames: 'all', fps: 1 }), [0, 1, 2, 3]);
   });
 });
+
+describe('nframes of a part', () => {
+  test('spreads that many, in a multiple of the frame factor', () => {
+    assert.deepEqual(sample(30, 10, { numSpreadFrames: 4 }), [0, 10, 19, 29]);
+    assert.equal(sample(30, 10, { numSpreadFrames: 5 }).length, 4);
+  });
+
+  test('holds whatever sampler the server names', () => {
+    for (const sampler of ['opencv', 'qwen2_vl', 'qwen3_vl', 'opencv_dynamic'] as const)
+      assert.deepEqual(sample(30, 10, { sampler, numSpreadFrames: 4 }), [0, 10, 19, 29], sampler);
+  });
+});
