@@ -22,8 +22,8 @@ function invalid(param: string, reason: string): SensoriumError {
 }
 
 /**
- * Whether `value` is a tensor of rows: [items, rows, width], or where `mayBeFlat` also [rows, width], or a file of torch.save
- * or npy. Pixels are 8-bit.
+ * Whether `value` is a tensor of rows: [items, rows, width], or where `mayBeFlat` also [rows, width], or a file of torch.save,
+ * npy or safetensors. Pixels are 8-bit.
  */
 function isRows(value: unknown, mayBeFlat: boolean): value is TensorArray | Uint8Array {
   if (value instanceof Uint8Array) return isTensorFile(value);

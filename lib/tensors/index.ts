@@ -1,6 +1,6 @@
 import { invalidTensor } from './failure.js';
 import { isNpy, parseNpy } from './npy.js';
-import { isSafetensors, parseSafetensors } from './safetensors.js';
+import { isSafetensors, isWholeSafetensors, parseSafetensors } from './safetensors.js';
 import type { TensorView } from './tensor-view.js';
 import { isTorchSave, parseTorchSave } from './torch-save.js';
 
@@ -8,8 +8,9 @@ export { viewOfArray } from './array.js';
 export { toDense } from './dense.js';
 export { denseBytes, sliceView, type TensorView } from './tensor-view.js';
 
-/** Whether the bytes are a file of torch.save or npy, which no picture, film or sound begins like. */
-export const isTensorFile = (bytes: Uint8Array): boolean => isTorchSave(bytes) || isNpy(bytes);
+/** Whether the bytes are a file of torch.save, npy or safetensors, which no picture, film or sound begins like. */
+export const isTensorFile = (bytes: Uint8Array): boolean =>
+  isTorchSave(bytes) || isNpy(bytes) || isWholeSafetensors(bytes);
 
 /**
  * The tensor of a file of torch.save or npy, or the named ones of safetensors; the first bytes tell. Throws

@@ -24,8 +24,15 @@ export function isSafetensors(bytes: Uint8Array): boolean {
   return bytes.length > LENGTH_BYTES && bytes[LENGTH_BYTES] === OPENING_BRACE;
 }
 
+/** Whether the bytes are safetensors that no picture, film or sound begins like: their header lies inside them. */
+export const isWholeSafetensors = (bytes: Uint8Array): boolean =>
+  isSafetensors(bytes) && headerLength(bytes) <= BigInt(bytes.length - LENGTH_BYTES);
+
+const headerLength = (bytes: Uint8Array): bigint =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true);
+
 function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; data: Uint8Array } {
-  const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true);
+  const length = headerLength(bytes);
   if (length > BigInt(Math.min(MAX_HEADER_BYTES, bytes.length - LENGTH_BYTES))) {
     throw damaged('its header is too long');
   }

@@ -347,6 +347,14 @@ describe('embeddings of a prompt', () => {
     assert.deepEqual(await answers(list), golden.expected.generated_ids);
   });
 
+  test('a list of safetensors files, each of rows and their grid', async () => {
+    const files = items.map(({ rows, extras }) => {
+      const grid = { values: [...extras.image_grid_thw!.data], shape: [1, 3], type: 'int64' as const };
+      return writeSafetensors({ rows: { values: rows.data, shape: rows.shape }, image_grid_thw: grid });
+    });
+    assert.deepEqual(await answers(files), golden.expected.generated_ids);
+  });
+
   test('tensors that hold one entry for each item', async () => {
     const width = items[0]!.rows.shape[1]!;
     const lists = { image_embeds: items.map(({ rows }) => rows), image_grid_thw: grids };
