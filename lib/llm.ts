@@ -1,6 +1,6 @@
 import { parseMessages } from './chat/parts.js';
 import { throwIfAborted } from './engine/engine.js';
-import type { PoolingResult } from './engine/pooling.js';
+import type { PoolingResult } from './engine/types.js';
 import type { OutputDelta, RequestResult, RunningRequest } from './engine/types.js';
 import { SensoriumError, toSensoriumError } from './errors.js';
 import { optionsOfEntries, runBatch } from './llm/batch.js';

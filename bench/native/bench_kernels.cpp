@@ -135,8 +135,8 @@ void report_paged(Backend& backend, int32_t num_query_tokens, int32_t kv_length)
   for (int32_t t = 0; t < num_query_tokens; ++t) pairs += kv_length - t;
   const std::string name = "paged attention " + std::to_string(num_query_tokens) + " over " + std::to_string(kv_length);
   report(backend, name, 4.0 * pairs * kHeads * kHeadDim, [&] {
-    backend.paged_attention(*cache, 0, ConstMatrix(q.data(), num_query_tokens, kHeads * kHeadDim), kHeads, 0.088F, kWholeContext, sequences,
-                            Matrix(out.data(), num_query_tokens, kHeads * kHeadDim));
+    backend.paged_attention(*cache, 0, ConstMatrix(q.data(), num_query_tokens, kHeads * kHeadDim), kHeads, 0.088F,
+                            kWholeContext, sequences, Matrix(out.data(), num_query_tokens, kHeads * kHeadDim));
   });
 }
 

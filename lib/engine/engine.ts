@@ -10,7 +10,8 @@ import type {
 import type { SamplingOptions } from '../request/types.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { fromNativeError } from './native-errors.js';
-import { POOLING_SAMPLING, PooledRequest, type PoolingRequest, type PoolingResult } from './pooling.js';
+import { POOLING_SAMPLING, PooledRequest, type PoolingRequest } from './pooling.js';
+import type { PoolingResult } from './types.js';
 import { EngineRequest } from './running-request.js';
 import type { SamplingDefaults } from './sampling-defaults.js';
 import {

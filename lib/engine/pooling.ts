@@ -2,6 +2,7 @@ import type { SensoriumError } from '../errors.js';
 import type { NativeEvent, NativeSampling } from '../native/addon.js';
 import type { ExpandedPrompt } from '../processors/types.js';
 import { errorOfNativeCode } from './native-errors.js';
+import type { PoolingResult } from './types.js';
 
 /** A prompt whose last token's hidden state is wanted. */
 export interface PoolingRequest {
@@ -10,14 +11,6 @@ export interface PoolingRequest {
   /** Whether the result has length 1. */
   isNormalized: boolean;
   signal?: AbortSignal | undefined;
-}
-
-export interface PoolingResult {
-  /** After the final norm, as many numbers as the language model is wide. */
-  embedding: Float32Array;
-  numPromptTokens: number;
-  /** Of these, taken from the prefix cache. */
-  numCachedTokens: number;
 }
 
 /** What the engine wants to know of every request; a pooled one chooses no tokens. */

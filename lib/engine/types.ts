@@ -90,3 +90,12 @@ export interface RunningRequest extends AsyncIterable<OutputDelta> {
   result(): Promise<RequestResult>;
   abort(): void;
 }
+
+/** The embedding of one prompt. */
+export interface PoolingResult {
+  /** After the final norm, as many numbers as the language model is wide. */
+  embedding: Float32Array;
+  numPromptTokens: number;
+  /** Of these, taken from the prefix cache. */
+  numCachedTokens: number;
+}

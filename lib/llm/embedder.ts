@@ -1,6 +1,6 @@
 import { parseMessages } from '../chat/parts.js';
 import { throwIfAborted } from '../engine/engine.js';
-import type { PoolingResult } from '../engine/pooling.js';
+import type { PoolingResult } from '../engine/types.js';
 import type { MediaPart } from '../media/types.js';
 import type { ChatMessage, ChatOptions } from '../request/types.js';
 import { checkEmbedOptions } from './call-options.js';

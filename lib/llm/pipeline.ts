@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { orderMedia, type ChatRenderer, type PromptGuard } from '../chat/chat-renderer.js';
 import { promptTooLong, throwIfAborted, type Engine } from '../engine/engine.js';
 import { snakeName, type ParamName } from '../engine/sampling.js';
-import type { PoolingResult } from '../engine/pooling.js';
+import type { PoolingResult } from '../engine/types.js';
 import type { RunningRequest } from '../engine/types.js';
 import { SensoriumError, toSensoriumError } from '../errors.js';
 import type { MediaResolver, MediaTimings } from '../media/resolver.js';

@@ -84,7 +84,7 @@ struct EngineStats {
   int64_t num_blocks = 0, num_used_blocks = 0;  ///< used: held by live requests; reusable prefix blocks are not use
   int64_t prefix_queries = 0, prefix_hits = 0, prefix_evictions = 0;     ///< in tokens, tokens, blocks
   int64_t encoder_queries = 0, encoder_hits = 0, encoder_evictions = 0;  ///< in items
-  int64_t num_cached_blocks = 0;  ///< whose content can be found again, used or not
+  int64_t num_cached_blocks = 0;                                         ///< whose content can be found again, used or not
   size_t encoder_cache_bytes = 0, kv_cache_bytes = 0, prefix_cache_bytes = 0, weight_bytes = 0;
   int64_t num_steps = 0, num_preemptions = 0, num_prompt_tokens = 0, num_generated_tokens = 0;
 };

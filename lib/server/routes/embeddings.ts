@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { PoolingResult } from '../../engine/pooling.js';
+import type { PoolingResult } from '../../engine/types.js';
 import { SensoriumError, toSensoriumError } from '../../errors.js';
 import { parseEmbeddings, type EmbeddingInput, type EmbeddingsRequest } from '../../request/embeddings.js';
 import { cacheSaltOf } from '../auth.js';

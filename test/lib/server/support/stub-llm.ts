@@ -6,7 +6,7 @@ import type {
 } from '../../../../lib/engine/types.js';
 import { SensoriumError } from '../../../../lib/errors.js';
 import type { LLMStats, RequestObservation, SubmitOptions } from '../../../../lib/llm/types.js';
-import type { PoolingResult } from '../../../../lib/engine/pooling.js';
+import type { PoolingResult } from '../../../../lib/engine/types.js';
 import type { PoolOptions } from '../../../../lib/llm/embedder.js';
 import type { ChatMessage, ChatOptions } from '../../../../lib/request/types.js';
 import type { ServerLLM } from '../../../../lib/server/types.js';
