@@ -137,6 +137,9 @@ export function readPayload(value: unknown, context: PayloadContext): MediaSourc
     if (held !== undefined) return held;
   }
   if (isObject(value)) return fromObject(value, context);
+  // `video_url` names one clip; a `video` may be the pictures of one.
+  if (Array.isArray(value) && context.modality === 'video' && context.mayBePath)
+    return fromFrames(value, context);
   throw invalid(
     context,
     context.isStrict ? "a string or an object with a 'url'" : EXPECTED[context.modality],

@@ -93,7 +93,8 @@ export class ByteBudget {
   }
 }
 
-function overloaded(): SensoriumError {
+/** More media at once than there is room for. */
+export function overloaded(): SensoriumError {
   return new SensoriumError(
     'rate_limited',
     'Too much media is being processed at the moment; try again later.',

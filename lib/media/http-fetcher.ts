@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, errors as undiciErrors, request, type Dispatcher } from 'undici';
 import { SensoriumError } from '../errors.js';
+import { overloaded } from './budget.js';
 import { ByteSink } from './byte-sink.js';
 import { abortReason, throwIfAborted, tooLarge } from './failure.js';
 import { fetchTimeoutMs, maxEncodedBytes } from './policy.js';
@@ -31,6 +32,8 @@ export interface HttpFetchOptions {
 interface Attempt {
   signal: AbortSignal;
   endsAtMs: number;
+  /** Time that `onLength` took. */
+  waitedMs: number;
 }
 
 /** Gets media over http(s) under the policy's guards. No proxy of the environment is used. */
@@ -56,7 +59,8 @@ export class HttpFetcher {
    * The body at `url`. One deadline (the modality's fetch timeout, or an earlier one of the caller's) holds for all
    * attempts and redirects together.
    * Throws `media_fetch_rejected` (the host's own refusal), `media_fetch_failed` (unreachable, 5xx),
-   * `media_fetch_timeout`, `media_too_large` and the guard's errors.
+   * `media_fetch_timeout`, `rate_limited` (most of the time went by in `onLength`), `media_too_large` and the guard's
+   * errors.
    */
   async fetch(url: URL, options: HttpFetchOptions): Promise<Buffer> {
     throwIfAborted(options.signal);
@@ -68,13 +72,16 @@ export class HttpFetcher {
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(), Math.max(0, endsAtMs - nowMs));
     const signals = options.signal ? [timeout.signal, options.signal] : [timeout.signal];
+    const attempt: Attempt = { signal: AbortSignal.any(signals), endsAtMs, waitedMs: 0 };
     try {
-      return await this.fetchWithRetries(url, options, { signal: AbortSignal.any(signals), endsAtMs });
+      return await this.fetchWithRetries(url, options, attempt);
     } catch (error) {
       if (options.signal?.aborted) throw abortReason(options.signal);
       if (error instanceof SensoriumError && error.code === 'rate_limited') throw error;
-      if (timeout.signal.aborted || isTimeout(error)) throw timedOut(options.modality, error);
-      throw error;
+      if (!timeout.signal.aborted && !isTimeout(error)) throw error;
+      // Whoever spent its time waiting for room was not let down by the media server.
+      if (attempt.waitedMs * 2 > performance.now() - nowMs) throw overloaded();
+      throw timedOut(options.modality, error);
     } finally {
       clearTimeout(timer);
     }
@@ -120,17 +127,14 @@ export class HttpFetcher {
     }
   }
 
-  private async readBody(
-    response: Response,
-    options: HttpFetchOptions,
-    { signal, endsAtMs }: Attempt,
-  ): Promise<Buffer> {
+  private async readBody(response: Response, options: HttpFetchOptions, attempt: Attempt): Promise<Buffer> {
     const { modality } = options;
+    const { signal } = attempt;
     const maxBytes = maxEncodedBytes(this.policy, modality);
     try {
       checkStatus(response, modality);
       const declared = declaredLength(response, modality, maxBytes);
-      await options.onLength?.(declared ?? maxBytes, Math.max(0, endsAtMs - performance.now()));
+      await waitForRoom(declared ?? maxBytes, options, attempt);
       throwIfAborted(signal);
       const sink = new ByteSink(maxBytes, declared);
       for await (const chunk of response.body) {
@@ -142,6 +146,12 @@ export class HttpFetcher {
       throw error instanceof SensoriumError ? error : networkError(modality, error, signal);
     }
   }
+}
+
+async function waitForRoom(numBytes: number, options: HttpFetchOptions, attempt: Attempt): Promise<void> {
+  const startedAtMs = performance.now();
+  await options.onLength?.(numBytes, Math.max(0, attempt.endsAtMs - startedAtMs));
+  attempt.waitedMs += performance.now() - startedAtMs;
 }
 
 function redirectLocation(response: Response): string | undefined {

@@ -79,6 +79,22 @@ describe('parts from the wire', () => {
     assert.equal(source.fps, 2);
   });
 
+  test('the pictures of a clip may be listed bare, with what is known of it beside them', () => {
+    const video = ['https://e.x/1.png', { url: 'https://e.x/2.png' }];
+    const { source } = onlyMedia(
+      onWire(user({ type: 'video', video, metadata: { fps: 4, frames_indices: [0, 2] } })),
+    );
+    assert.ok(source?.kind === 'frames');
+    assert.deepEqual(source.frames, [
+      { kind: 'url', url: 'https://e.x/1.png' },
+      { kind: 'url', url: 'https://e.x/2.png' },
+    ]);
+    assert.deepEqual([source.metadata?.fps, source.metadata?.framesIndices], [4, [0, 2]]);
+    for (const wrong of [[], [7], [['https://e.x/1.png']]])
+      assert.throws(() => onWire(user({ type: 'video', video: wrong })), { name: 'SensoriumError' });
+    assert.throws(() => onWire(user({ type: 'video_url', video_url: video })), { code: 'invalid_type' });
+  });
+
   test('processor options beside the payload are kept', () => {
     const media = onlyMedia(
       onWire(user({ type: 'image_url', image_url: { url: 'https://e.x/a' }, max_pixels: 9 })),

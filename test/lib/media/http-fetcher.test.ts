@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { HttpFetcher } from '../../../lib/media/http-fetcher.js';
 import type { MediaPolicy } from '../../../lib/media/types.js';
@@ -133,6 +134,17 @@ describe('time', () => {
     const fetcher = fetcherWith(t, { imageFetchTimeoutMs: 200, maxFetchAttempts: 50 });
     await rejectsWith(fetcher.fetch(new URL(server.url('/')), image), 'media_fetch_timeout');
     assert.ok(server.hits.length < 5);
+  });
+
+  test('that went by waiting for room is not the fault of the media server', async (t) => {
+    const server = await startTestServer(t, (_, response) => response.end('picture'));
+    const fetcher = fetcherWith(t, { imageFetchTimeoutMs: 100 });
+    const timedOut = async (numBytes: number, maxWaitMs: number): Promise<void> => {
+      assert.ok(numBytes > 0);
+      await sleep(maxWaitMs + 50);
+    };
+    const url = new URL(server.url('/'));
+    await rejectsWith(fetcher.fetch(url, { ...image, onLength: timedOut }), 'rate_limited');
   });
 
   test('a client that leaves ends the fetch', async (t) => {
