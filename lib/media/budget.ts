@@ -3,10 +3,17 @@ import { abortReason, throwIfAborted } from './failure.js';
 
 const DEFAULT_MAX_WAIT_MS = 30_000;
 const DEFAULT_MAX_WAITERS = 1024;
+/** Longest time that a holder waits for more. */
+const MAX_GROWTH_WAIT_MS = 1_000;
 
 /** A share of the budget; `release` gives back what is left of it, once. */
 export interface ByteLease {
   readonly numBytes: number;
+  /**
+   * Takes more, up to `numBytes` in all or the whole budget. Goes before those who hold nothing yet, and waits a moment
+   * only: holders that wait for each other would wait for good. Throws `rate_limited`.
+   */
+  grow(numBytes: number, signal?: AbortSignal): Promise<void>;
   /** Gives back all but `numBytes`. */
   shrink(numBytes: number): void;
   release(): void;
@@ -39,12 +46,17 @@ export class ByteBudget {
     throwIfAborted(signal);
     const wanted = Math.min(Math.max(0, Math.ceil(numBytes)), this.capacityBytes);
     if (this.waiters.length > 0 || this.used + wanted > this.capacityBytes)
-      await this.wait(wanted, signal, maxWaitMs);
+      await this.wait(wanted, signal, maxWaitMs, 'last');
     else this.used += wanted;
     return this.createLease(wanted);
   }
 
-  private wait(numBytes: number, signal: AbortSignal | undefined, maxWaitMs: number): Promise<void> {
+  private wait(
+    numBytes: number,
+    signal: AbortSignal | undefined,
+    maxWaitMs: number,
+    place: 'first' | 'last',
+  ): Promise<void> {
     if (this.waiters.length >= (this.limits.maxWaiters ?? DEFAULT_MAX_WAITERS)) throw overloaded();
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void): void => {
@@ -62,7 +74,8 @@ export class ByteBudget {
       const waitMs = Math.min(maxWaitMs, this.limits.maxWaitMs ?? DEFAULT_MAX_WAIT_MS);
       const timer = setTimeout(() => leave(overloaded()), waitMs);
       signal?.addEventListener('abort', onAbort, { once: true });
-      this.waiters.push(waiter);
+      if (place === 'first') this.waiters.unshift(waiter);
+      else this.waiters.push(waiter);
     });
   }
 
@@ -74,10 +87,18 @@ export class ByteBudget {
       held = kept;
       this.admitWaiters();
     };
+    const grow = async (target: number, signal?: AbortSignal): Promise<void> => {
+      const more = Math.min(Math.ceil(target), this.capacityBytes) - held;
+      if (more <= 0) return;
+      if (this.used + more > this.capacityBytes) await this.wait(more, signal, MAX_GROWTH_WAIT_MS, 'first');
+      else this.used += more;
+      held += more;
+    };
     return {
       get numBytes() {
         return held;
       },
+      grow,
       shrink,
       release: () => shrink(0),
     };

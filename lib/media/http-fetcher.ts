@@ -11,7 +11,9 @@ import { parseRedirect, UrlGuard, type ResolveHost } from './url-guard.js';
 
 const RETRY_DELAY_MS = 100;
 const MAX_RESPONSE_HEADER_BYTES = 16 * 1024;
-const MAX_CONNECTIONS_PER_HOST = 16;
+/** Room that a body is given before its first byte: a server that sends little, or slowly, takes no more. */
+const FIRST_BYTES = 1024 * 1024;
+const MAX_CONNECTIONS_PER_HOST = 128;
 const REQUEST_HEADERS = { 'user-agent': 'sensorium', accept: '*/*', 'accept-encoding': 'identity' };
 
 type Response = Dispatcher.ResponseData;
@@ -22,7 +24,7 @@ export interface HttpFetchOptions {
   /** An end before the modality's own timeout, on the clock of `performance.now()`. */
   deadlineMs?: number | undefined;
   /**
-   * Called with the declared length, or the cap where none is declared, before the body is read; again with each attempt.
+   * Called with how many bytes are to have room in all: before a body is read, as it grows, and anew with each attempt.
    * It must settle within `maxWaitMs`.
    */
   onLength?: ((numBytes: number, maxWaitMs: number) => Promise<void>) | undefined;
@@ -134,11 +136,23 @@ export class HttpFetcher {
     try {
       checkStatus(response, modality);
       const declared = declaredLength(response, modality, maxBytes);
-      await waitForRoom(declared ?? maxBytes, options, attempt);
-      throwIfAborted(signal);
-      const sink = new ByteSink(maxBytes, declared);
+      const sink = new ByteSink(
+        maxBytes,
+        declared === undefined ? undefined : Math.min(declared, FIRST_BYTES),
+      );
+      let roomBytes = 0;
+      const makeRoom = async (neededBytes: number): Promise<void> => {
+        if (neededBytes <= roomBytes) return;
+        roomBytes = Math.min(declared ?? maxBytes, Math.max(neededBytes, roomBytes * 2));
+        await waitForRoom(roomBytes, options, attempt);
+        throwIfAborted(signal);
+      };
+      await makeRoom(Math.min(declared ?? FIRST_BYTES, FIRST_BYTES));
       for await (const chunk of response.body) {
-        if (!sink.push(chunk as Buffer)) throw overCap(modality, maxBytes);
+        const numBytes = sink.numBytes + (chunk as Buffer).length;
+        if (numBytes > maxBytes) throw overCap(modality, maxBytes);
+        await makeRoom(numBytes);
+        sink.push(chunk as Buffer);
       }
       return sink.bytes();
     } catch (error) {

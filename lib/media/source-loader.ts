@@ -112,11 +112,10 @@ export class SourceLoader {
       const onSize = (numBytes: number): Promise<unknown> => this.lease(numBytes, scope);
       return await readLocalFile(target.url, this.policy, modality, { signal, onSize });
     }
-    // A server that declares no length is given the cap; what it did not need goes back at the end.
     let fetchLease: ByteLease | undefined;
     const onLength = async (numBytes: number, maxWaitMs: number): Promise<void> => {
-      fetchLease?.release();
-      fetchLease = await this.lease(numBytes, scope, maxWaitMs);
+      if (fetchLease !== undefined && numBytes > fetchLease.numBytes) await fetchLease.grow(numBytes, signal);
+      else fetchLease ??= await this.lease(numBytes, scope, maxWaitMs);
     };
     const bytes = await this.fetcher.fetch(target.url, { modality, signal, deadlineMs, onLength });
     fetchLease?.shrink(bytes.length);

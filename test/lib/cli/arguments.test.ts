@@ -20,7 +20,6 @@ test('wrong arguments exit with 2 and say what is wrong', async () => {
     [['serve', '-tp', '8'], /only 1 is accepted/],
     [['serve', '--load-format', 'dummy'], /Allowed choices are auto, safetensors/],
     [['serve', '--runner', 'dance'], /Allowed choices are auto, generate, pooling/],
-    [['serve', '--runner', 'pooling'], /runner is pooling, but this model generates text/],
     [['serve', '--kv-cache-gb', '900000'], /this machine has [\d.]+ GiB of memory/],
     [['serve', '--allowed-media-domains', 'http://a.example/x'], /must be a host/],
     [['serve', '--limit-mm-per-prompt.smell', '1'], /'smell' is not one of/],

@@ -4,7 +4,6 @@ import { LLM, type LLMOptions } from '../../../lib/llm.js';
 
 test('options that cannot be met are refused before a weight is read', async () => {
   const cases: [LLMOptions, RegExp][] = [
-    [{ runner: 'pooling' }, /runner is pooling, but this model generates text/],
     [{ runner: 'dance' as never }, /runner must be auto, generate or pooling/],
     [{ kvCacheGb: 900_000 }, /this machine has [\d.]+ GiB of memory/],
     [{ numMediaWorkers: 0 }, /numMediaWorkers must be an integer from 1/],

@@ -67,3 +67,29 @@ test('a caller may wait for less than the budget lets it', async () => {
   lease.release();
   assert.equal((await budget.acquire(10, undefined, 5)).numBytes, 10);
 });
+
+test('a holder takes more before those who hold nothing, and waits for it a moment only', async () => {
+  const budget = new ByteBudget(10);
+  const [holder, other] = [await budget.acquire(4), await budget.acquire(4)];
+  await holder.grow(3);
+  await holder.grow(5);
+  assert.equal(budget.usedBytes, 9);
+  const newcomer = budget.acquire(2);
+  const growth = holder.grow(7);
+  other.release();
+  await growth;
+  assert.equal(holder.numBytes, 7);
+  (await newcomer).release();
+  await holder.grow(1_000);
+  assert.equal(holder.numBytes, 10);
+  holder.release();
+  const [first, second] = [await budget.acquire(5), await budget.acquire(5)];
+  await Promise.all([
+    rejectsWith(first.grow(6), 'rate_limited'),
+    rejectsWith(second.grow(6), 'rate_limited'),
+  ]);
+  assert.equal(budget.usedBytes, 10);
+  first.release();
+  second.release();
+  assert.equal(budget.usedBytes, 0);
+});

@@ -40,7 +40,32 @@ describe('bodies', () => {
     for (const path of ['/plain', '/chunked']) {
       assert.deepEqual(await fetcher.fetch(new URL(server.url(path)), { ...image, onLength }), body);
     }
-    assert.deepEqual(lengths, [body.length, policyWith().maxImageBytes]);
+    assert.deepEqual(lengths, [body.length, 2 ** 20]);
+  });
+
+  test('are given room as they come, not as they are declared', async (t) => {
+    const pieces = Array.from({ length: 5 }, () => Buffer.alloc(1_000_000, 7));
+    const server = await startTestServer(t, (request, response) => {
+      if (request.url === '/declared') response.writeHead(200, { 'content-length': '5000000' });
+      for (const piece of pieces) response.write(piece);
+      response.end();
+    });
+    const fetcher = fetcherWith(t);
+    for (const [path, most] of [
+      ['/declared', 5_000_000],
+      ['/chunked', 2 ** 23],
+    ] as const) {
+      const rooms: number[] = [];
+      const onLength = (numBytes: number): Promise<void> => {
+        rooms.push(numBytes);
+        return Promise.resolve();
+      };
+      const body = await fetcher.fetch(new URL(server.url(path)), { ...image, onLength });
+      assert.deepEqual(body, Buffer.concat(pieces));
+      assert.equal(rooms[0], 2 ** 20);
+      assert.equal(rooms.at(-1), most);
+      assert.ok(rooms.every((room, i) => i === 0 || room > rooms[i - 1]!));
+    }
   });
 
   test('over the cap are cut off: by their declared length, and while streaming', async (t) => {
