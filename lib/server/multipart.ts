@@ -56,13 +56,17 @@ export function readForm(request: NodeRequest, limits: FormLimits): Promise<Form
       };
     parser.on(
       'field',
-      guarded((name: string, value: string, isNameCut: boolean, isCut: boolean) =>
-        reader.takeField(name, value, isNameCut || isCut),
+      guarded((name: string | undefined, value: string, isNameCut: boolean, isCut: boolean) =>
+        reader.takeField(name ?? '', value, isNameCut || isCut),
       ),
     );
     parser.on(
       'file',
-      guarded((name: string, stream: BusboyFileStream) => reader.takeFile(name, stream, guarded)),
+      guarded((name: string | undefined, stream: BusboyFileStream) => {
+        // A part that ends too early is told here too, even after the form was refused.
+        stream.on('error', fail);
+        reader.takeFile(name ?? '', stream, guarded);
+      }),
     );
     parser.on('partsLimit', () => fail(malformed(`it has more than ${MAX_FIELDS} fields`)));
     parser.on('filesLimit', () => fail(malformed('it has more than one file')));

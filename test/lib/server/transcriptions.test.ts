@@ -213,6 +213,24 @@ describe('speech over HTTP', () => {
       assert.equal(json.status, 415);
       const bare = await post('/v1/audio/transcriptions', 'x', { 'content-type': 'multipart/form-data' });
       assert.equal(bare.status, 415);
+      const sending = (form: string): Promise<Response> =>
+        post('/v1/audio/transcriptions', form, { 'content-type': 'multipart/form-data; boundary=b' });
+      const part = (name: string, content: string): string =>
+        `--b\r\ncontent-disposition: form-data; ${name}\r\n\r\n${content}`;
+      const file = 'name="file"; filename="a.wav"';
+      for (const form of [
+        part(file, 'RIFFxxxx'),
+        `--b\r\ncontent-disposition: form-data; ${file}\r\n`,
+        'hello',
+        '',
+      ]) {
+        const { error } = await readJson(await sending(form));
+        assert.equal(error.code, 'invalid_value', form);
+      }
+      const nameless = await sending(`--b\r\ncontent-disposition: form-data\r\n\r\nx\r\n--b--\r\n`);
+      assert.equal((await readJson(nameless)).error.code, 'missing_field');
+      const odd = await sending(`${part('name="__proto__"', 'x')}\r\n${part(file, 'RIFF')}\r\n--b--\r\n`);
+      assert.equal((await readJson(odd)).error.code, 'invalid_audio');
       const cut = await post(
         '/v1/audio/transcriptions',
         '--b\r\ncontent-disposition: form-data; name="file"',
