@@ -323,7 +323,7 @@ TEST(resize_grid_equals_the_reference) {
   }
   std::vector<float> out(6);
   const auto resize = [&](const ops::GridSize& size) {
-    return refusal([&] { ops::resize_grid(*backend, matrix(in, 33 * 47), size, {1, 2}, matrix(out, 2)); });
+    return refusal([&] { ops::resize_grid(*backend, ConstMatrix(in.data(), 33 * 47, 3), size, {1, 2}, matrix(out, 2)); });
   };
   CHECK_EQ(resize(from), "");
   CHECK(contains(resize({33, 46}), "rows of x"));

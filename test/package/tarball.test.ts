@@ -64,7 +64,8 @@ suite('the packed tarball', () => {
     ]) {
       assert.ok(files.includes(needed), needed);
     }
-    const allowed = /^(dist|native|models\/demo|prebuilds|scripts)\/|^[\w.-]+$|^models\/README\.md$/;
+    const allowed =
+      /^(dist|docs|native|models\/demo|prebuilds|scripts|templates)\/|^[\w.-]+$|^models\/README\.md$/;
     for (const file of files) {
       assert.match(file, allowed);
       assert.doesNotMatch(file, /train\/|\.tsbuildinfo$|\.test\.|goldens|\.map$|node_modules/);

@@ -177,7 +177,7 @@ test('unknown models, routes and methods', async (t) => {
     param: 'model',
   });
   assert.equal((await errorOf(await fetch(`${url}/v1/models/other`))).code, 'model_not_found');
-  for (const path of ['/', '/v1', '/v1/embeddings?x=1', '/%zz', '/v1/models/%zz']) {
+  for (const path of ['/', '/v1', '/v1/nothing?x=1', '/%zz', '/v1/models/%zz']) {
     const response = await fetch(url + path);
     assert.ok([400, 404].includes(response.status), path);
     await errorOf(response);
