@@ -64,6 +64,14 @@ const STUB: ServerLLM = {
   mediaRules: { modalities: [], limits: { image: 0, video: 0, audio: 0 }, hasEmbeddings: false },
   submitChat: () => Promise.resolve(RUNNING),
   submitPrompt: () => Promise.resolve(RUNNING),
+  task: 'generate',
+  poolPrompt: () => Promise.reject(new Error('the stub embeds nothing')),
+  poolChat: () => Promise.reject(new Error('the stub embeds nothing')),
+  canTranscribe: false,
+  transcribe: () => Promise.reject(new Error('the stub hears nothing')),
+  transcribeStream: () => {
+    throw new Error('the stub hears nothing');
+  },
   renderChat: () => Promise.resolve({ tokenIds: RESULT.promptTokenIds }),
   tokenizeInSlices: () => Promise.resolve(RESULT.promptTokenIds),
   detokenize: () => '',

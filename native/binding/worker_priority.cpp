@@ -1,7 +1,7 @@
 #include "binding/worker_priority.h"
 
 #ifdef __linux__
-#include <sched.h>
+#include <sys/resource.h>
 #endif
 
 #include <algorithm>
@@ -42,11 +42,13 @@ class Gathering {
   int32_t num_missing_;
 };
 
+/// The least share of a core, short of the idle class, which starves beside other busy programs.
+constexpr int kNiceness = 19;
+
 void lower_this_thread() {
 #ifdef __linux__
-  // Any thread of another class takes the core from one of this class as soon as it wakes. Threads it starts inherit it.
-  const sched_param parameters{};
-  sched_setscheduler(0, SCHED_IDLE, &parameters);
+  // On Linux it holds for the calling thread alone. Threads it starts inherit it.
+  setpriority(PRIO_PROCESS, 0, kNiceness);
 #endif
 }
 

@@ -254,6 +254,14 @@ describe('download from the Hub', () => {
     assert.equal(hub.numDownloads('model-1.safetensors'), 1);
   });
 
+  it('fetches the language model that an adapter names, and goes on without it', async () => {
+    hub.files.set('config.json', json({ model_type: 'ultravox', text_model_id: 'other/base' }));
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+    assert.match(await resolveModel(REPOSITORY, options()), /snapshots/);
+    assert.match((await warned).message, /'other\/base', which this model names, was not fetched/);
+    assert.ok(hub.requests.some((request) => request.path === '/api/models/other/base/revision/main'));
+  });
+
   it('takes folders for folders', async () => {
     assert.equal(await resolveModel(cacheFolder, options()), cacheFolder);
     assert.equal(await resolveModel('./no/such/folder', options()), './no/such/folder');
