@@ -62,7 +62,7 @@ struct KvCacheShape {
 };
 
 /// Keys that a query sees where nothing limits how far it looks back.
-inline constexpr int64_t kWholeContext = INT64_MAX;
+inline constexpr int64_t kWholeContext = int64_t{1} << 62;
 
 /// The query rows of one sequence in a step and where its keys lie.
 struct PagedSequence {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,10 @@ inline std::vector<int32_t> eos_ids(const std::filesystem::path& model_folder) {
   return ids;
 }
 
-/// Every table this machine can run, and the tiles' emulation.
+/// Every table this machine can run, and the tiles' emulation; with SENSORIUM_BEST_TABLE_ONLY the best one alone.
 inline std::vector<sensorium::testing::TableCase> tables(sensorium::DType dtype) {
   std::vector<sensorium::testing::TableCase> tables;
+  if (std::getenv("SENSORIUM_BEST_TABLE_ONLY") != nullptr) return {{sensorium::available_isas().back(), false, dtype}};
   for (const std::string& isa : sensorium::available_isas()) tables.push_back({isa, false, dtype});
   tables.push_back({"amx", true, dtype});
   return tables;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <numeric>
 
 #include "backend_testing.h"
@@ -263,10 +264,16 @@ class CaseRunner {
   Arena arena_;
 };
 
-/// Every table of this machine in both dtypes, and the tile table with emulated tiles.
+/// Every table of this machine in both dtypes, and the tile table with emulated tiles; with SENSORIUM_BEST_TABLE_ONLY the
+/// best one alone.
 std::vector<TableCase> tables() {
   std::vector<TableCase> all;
+  const bool is_best_only = std::getenv("SENSORIUM_BEST_TABLE_ONLY") != nullptr;
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    if (is_best_only) {
+      all.push_back({available_isas().back(), false, dtype});
+      continue;
+    }
     for (const std::string& isa : available_isas()) all.push_back({isa, false, dtype});
     all.push_back({"amx", true, dtype});
   }
