@@ -199,7 +199,7 @@ export class LLM {
     prompt: PromptInput | PromptInput[],
     options: EmbedOptions = {},
   ): Promise<EmbeddingResult | EmbeddingResult[]> {
-    return this.embed(prompt as PromptInput, { normalize: false, ...options });
+    return this.embed(prompt as PromptInput, { ...options, normalize: options.normalize ?? false });
   }
 
   /** The embedding of a prompt whose options are checked. */

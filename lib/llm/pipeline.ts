@@ -35,6 +35,11 @@ interface Prepared {
 const nameOf = ({ paramStyle }: SubmitOptions): ParamName | undefined =>
   paramStyle === 'snake' ? snakeName : undefined;
 
+/** One signal may end any number of requests. */
+function shareSignal(signal: AbortSignal | undefined): void {
+  if (signal !== undefined) setMaxListeners(0, signal);
+}
+
 /** What is wrong with the rendered prompt of a chat is wrong with its messages. */
 const blameMessages = (error: unknown): never => {
   throw toSensoriumError(error).renamingParam('prompt', 'messages');
@@ -69,6 +74,7 @@ export class RequestPipeline {
     options: MediaOptions & PrepareOptions & { isNormalized: boolean },
   ): Promise<PoolingResult> {
     this.checkTask();
+    shareSignal(options.signal);
     this.parts.resolver.checkOptions(options);
     return this.pool(await this.readPrompt(prompt, media), options);
   }
@@ -79,6 +85,7 @@ export class RequestPipeline {
     options: ChatOptions & PrepareOptions & { isNormalized: boolean },
   ): Promise<PoolingResult> {
     this.checkTask();
+    shareSignal(options.signal);
     try {
       this.parts.resolver.checkOptions(options);
       return await this.pool(await this.renderChat(messages, options), options);
@@ -121,8 +128,7 @@ export class RequestPipeline {
     const startedAt = performance.now();
     const sampling = options.sampling ?? {};
     throwIfAborted(options.signal);
-    // One signal may end any number of requests.
-    if (options.signal !== undefined) setMaxListeners(0, options.signal);
+    shareSignal(options.signal);
     this.parts.engine.checkBeforehand(sampling, nameOf(options));
     this.parts.resolver.checkOptions(options);
     const { prompt, timings } = await this.expand(await render(), options);

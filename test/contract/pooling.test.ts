@@ -39,6 +39,12 @@ describe('a generating model served for embeddings', () => {
     assert.ok(cosine(together[0]!, together[1]!) < 0.9999);
   });
 
+  it('takes hundreds of entries without a word on stderr', async () => {
+    const texts = Array.from({ length: 300 }, (_, i) => `text ${i}`);
+    assert.equal((await embed(texts)).length, texts.length);
+    assert.equal(service.process.stderr(), '');
+  });
+
   it('embeds messages with pictures, and a known picture by its id', async () => {
     const url = `data:image/jpeg;base64,${readFileSync(PICTURE).toString('base64')}`;
     const ask = async (image_url: object | null): Promise<number[]> => {
