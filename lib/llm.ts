@@ -4,7 +4,7 @@ import type { PoolingResult } from './engine/types.js';
 import type { OutputDelta, RequestResult, RunningRequest } from './engine/types.js';
 import { SensoriumError, toSensoriumError } from './errors.js';
 import { optionsOfEntries, runBatch } from './llm/batch.js';
-import { checkCallOptions, splitOptions } from './llm/call-options.js';
+import { checkCallOptions, checkEmbedOptions, splitOptions } from './llm/call-options.js';
 import type { PoolOptions } from './llm/embedder.js';
 import { mergeMediaOptions } from './llm/kwargs-names.js';
 import { loadModel, type LoadedModel } from './llm/load-model.js';
@@ -182,9 +182,11 @@ export class LLM {
     prompt: PromptInput | PromptInput[],
     options: EmbedOptions = {},
   ): Promise<EmbeddingResult | EmbeddingResult[]> {
-    const one = (input: PromptInput): Promise<EmbeddingResult> =>
-      this.begin(() => this.model.embedder.embed(input, options));
-    return isBatchOfPrompts(prompt) ? Promise.all(prompt.map(one)) : one(prompt);
+    checkEmbedOptions(options);
+    const one = (input: PromptInput, signal = options.signal): Promise<EmbeddingResult> =>
+      this.begin(() => this.model.embedder.embed(input, { ...options, signal }));
+    if (!isBatchOfPrompts(prompt)) return one(prompt);
+    return runBatch(prompt, one, { maxInFlight: this.maxInFlight, signal: options.signal });
   }
 
   /** As `embed`, of a conversation that the chat template renders. */
@@ -285,7 +287,9 @@ export class LLM {
   ): Promise<RequestResult[]> {
     const optionsAt = optionsOfEntries(options, inputs.length);
     const { signal, onProgress } = Array.isArray(options) ? {} : options;
-    return runBatch(inputs, (input, entrySignal, i) => start(input, optionsAt(i, entrySignal)), {
+    const run = async (input: Input, entrySignal: AbortSignal, i: number): Promise<RequestResult> =>
+      (await start(input, optionsAt(i, entrySignal))).result();
+    return runBatch(inputs, run, {
       maxInFlight: this.maxInFlight,
       signal,
       onProgress,

@@ -1,4 +1,3 @@
-import type { RequestResult, RunningRequest } from '../engine/types.js';
 import { toSensoriumError, SensoriumError } from '../errors.js';
 import { checkCallOptions } from './call-options.js';
 import type { BatchProgress, GenerateOptions } from './types.js';
@@ -45,12 +44,12 @@ function atIndex(error: unknown, index: number): SensoriumError {
 }
 
 /** Results in the order of `inputs`. The first failure aborts the others and is thrown, naming its index. */
-export async function runBatch<Input>(
+export async function runBatch<Input, Result>(
   inputs: readonly Input[],
-  submit: (input: Input, signal: AbortSignal, index: number) => Promise<RunningRequest>,
+  run: (input: Input, signal: AbortSignal, index: number) => Promise<Result>,
   options: BatchOptions,
-): Promise<RequestResult[]> {
-  const results: RequestResult[] = [];
+): Promise<Result[]> {
+  const results: Result[] = [];
   const failure = new AbortController();
   const signals = [failure.signal, options.signal].filter((signal) => signal !== undefined);
   const signal = AbortSignal.any(signals);
@@ -60,8 +59,7 @@ export async function runBatch<Input>(
   const work = async (): Promise<void> => {
     for (let i = next++; i < inputs.length && firstError === undefined; i = next++) {
       try {
-        const running = await submit(inputs[i] as Input, signal, i);
-        results[i] = await running.result();
+        results[i] = await run(inputs[i] as Input, signal, i);
         options.onProgress?.({ numDone: ++numDone, numTotal: inputs.length });
       } catch (error) {
         firstError ??= options.signal?.aborted === true ? toSensoriumError(error) : atIndex(error, i);

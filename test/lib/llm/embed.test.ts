@@ -47,6 +47,12 @@ describe('embed', OPTIONS, () => {
     results.forEach((result, i) => check(cases[i] as GoldenCase, result));
   });
 
+  test('a list of more prompts than the engine queues is computed; a bad one is named', async () => {
+    const many = Array.from({ length: 1_200 }, (_, i) => [5 + (i % 20), 7]);
+    assert.equal((await llm.embed(many)).length, many.length);
+    await assert.rejects(llm.embed(['cat', '']), { code: 'prompt_empty', message: /Entry 1 of the batch/ });
+  });
+
   test('normalize: false gives the hidden state itself', async () => {
     for (const golden of cases) {
       check(golden, await llm.embed(promptOf(golden), { normalize: false }), 'pooled_hidden');
