@@ -13,7 +13,6 @@ export class Exchange {
   readonly requestId: string;
   /** Of the answer, whatever it says. Given with its head: setting them one by one takes a slower way through node:http. */
   readonly headers: OutgoingHttpHeaders;
-  /** Made when somebody asks for it. */
   #controller: AbortController | undefined;
   #hasLeft = false;
   /** Names the API key's holder; empty without keys. */
@@ -33,7 +32,12 @@ export class Exchange {
     response.on('error', onEnd);
   }
 
-  /** Aborts when the client leaves before the answer is complete. */
+  /** Whether the client left before the answer was complete. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
+  /** Aborts when the client leaves before the answer is complete. Made when first read, as it costs as much as a small answer. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     if (this.#hasLeft) this.#controller.abort();
@@ -54,7 +58,12 @@ export class Exchange {
   }
 
   sendJson(status: number, body: unknown): void {
-    this.sendText(status, 'application/json; charset=utf-8', JSON.stringify(body));
+    this.sendJsonText(status, JSON.stringify(body));
+  }
+
+  /** `text` is JSON already. */
+  sendJsonText(status: number, text: string): void {
+    this.sendText(status, 'application/json; charset=utf-8', text);
   }
 
   sendText(status: number, contentType: string, text: string): void {

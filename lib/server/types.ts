@@ -54,6 +54,8 @@ export interface ServerContext {
   readonly auth: Authenticator;
   readonly bodies: BodyReader;
   readonly stallTimeoutMs: number;
+  /** JSON of what every answer says of the model. */
+  readonly modelFields: string;
   /** Set once: new requests get `shutting_down`. */
   isDraining: boolean;
   /** Requests being answered now. */
