@@ -9,5 +9,5 @@ export function requestIdOf(request: IncomingMessage): string {
 
 /** An id of our own, unique in the process and beyond. */
 export function newId(prefix: string): string {
-  return `${prefix}-${randomUUID().replaceAll('-', '')}`;
+  return `${prefix}-${randomUUID().replace(/-/g, '')}`;
 }
