@@ -6,6 +6,7 @@ import { Authenticator } from './auth.js';
 import { BodyReader } from './body.js';
 import { runExchange } from './exchange.js';
 import { ServerMetrics } from './metrics.js';
+import { IdSource } from './request-id.js';
 import { modelFields } from './responses.js';
 import { ROUTES } from './route-table.js';
 import type { AppOptions, Route, ServerContext, ServerLLM } from './types.js';
@@ -20,6 +21,7 @@ export function createContext(llm: ServerLLM, options: AppOptions = {}): ServerC
     metrics: new ServerMetrics(llm),
     auth: new Authenticator(options.apiKeys ?? []),
     bodies: new BodyReader(maxBodyMb, options.maxInFlightBodyMb ?? maxBodyMb * 8),
+    ids: new IdSource(),
     modelFields: modelFields(llm),
     stallTimeoutMs: options.stallTimeoutMs ?? 60_000,
     isDraining: false,

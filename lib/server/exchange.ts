@@ -1,7 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { SensoriumError, toSensoriumError } from '../errors.js';
 import type { FormBody } from './multipart.js';
-import { requestIdOf } from './request-id.js';
 import type { NodeRequest, NodeResponse, Route, ServerContext } from './types.js';
 
 /** How long, and how much of, an unwanted request body is read away so that the client sees the answer. */
@@ -23,7 +22,7 @@ export class Exchange {
     readonly request: NodeRequest,
     readonly response: NodeResponse,
   ) {
-    this.requestId = requestIdOf(request);
+    this.requestId = context.ids.requestIdOf(request);
     this.headers = { 'x-request-id': this.requestId };
     const onEnd = (): void => {
       if (!response.writableFinished) this.#leave();

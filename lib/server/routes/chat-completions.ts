@@ -2,7 +2,6 @@ import type { CompletionOutput, OutputDelta, RequestResult, RunningRequest } fro
 import { parseChatCompletion, type ChatCompletionRequest } from '../../request/chat-completion.js';
 import type { Exchange } from '../exchange.js';
 import { checkModel, collect, streamAll, submitOptions, type StreamShape } from '../generation.js';
-import { newId } from '../request-id.js';
 import { chatLogprobs, responseHead, usageJson, type JsonText } from '../responses.js';
 import type { Route, ServerContext } from '../types.js';
 
@@ -57,7 +56,7 @@ async function handle(exchange: Exchange): Promise<void> {
   const { llm } = context;
   const body = parseChatCompletion(await exchange.readJson(), llm.mediaRules);
   checkModel(llm, body.model);
-  const id = newId('chatcmpl');
+  const id = context.ids.next('chatcmpl');
   const request = await llm.submitChat(body.messages, submitOptions(exchange, body, id, body.options));
   if (body.isStream) {
     await streamAll(exchange, [request], body, streamShape(context, id, request, body));

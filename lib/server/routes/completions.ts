@@ -10,7 +10,6 @@ import {
   submitOptions,
   type StreamShape,
 } from '../generation.js';
-import { newId } from '../request-id.js';
 import { completionLogprobs, responseHead, sumUsages, usageJson, type JsonText } from '../responses.js';
 import type { Route, ServerContext } from '../types.js';
 
@@ -103,7 +102,7 @@ async function handle(exchange: Exchange): Promise<void> {
   const { llm } = context;
   const body = parseCompletion(await exchange.readJson());
   checkModel(llm, body.model);
-  const id = newId('cmpl');
+  const id = context.ids.next('cmpl');
   const numPrompts = body.prompts.length;
   const running = await submitAll(
     body.prompts.map((prompt, index) =>
