@@ -14,7 +14,13 @@ import { completionLogprobs, responseHead, sumUsages, usageJson, type JsonText }
 import type { Route, ServerContext } from '../types.js';
 
 /** `end`: the reasons as JSON; a choice that goes on has none. */
-function writeChoice(index: number, text: string, logprobs: JsonText, end: JsonText, ids: JsonText): JsonText {
+function writeChoice(
+  index: number,
+  text: string,
+  logprobs: JsonText,
+  end: JsonText,
+  ids: JsonText,
+): JsonText {
   return `{"index":${index},"text":${JSON.stringify(text)},"logprobs":${logprobs},${end}${ids}}`;
 }
 
