@@ -139,8 +139,8 @@ export class ServerMetrics {
   }
 
   countRequest(route: string, status: number): void {
-    let byStatus = this.#numRequests.get(route);
-    if (byStatus === undefined) this.#numRequests.set(route, (byStatus = new Map()));
+    const byStatus = this.#numRequests.get(route) ?? new Map<number, number>();
+    if (byStatus.size === 0) this.#numRequests.set(route, byStatus);
     byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
   }
 

@@ -8,7 +8,7 @@ import type { Route, ServerContext } from '../types.js';
 function toMessage(output: CompletionOutput, body: ChatCompletionRequest): JsonText {
   const message = `{"role":"assistant","content":${JSON.stringify(output.text)},"refusal":null}`;
   const logprobs = chatLogprobs(output.logprobs);
-  const end = `"finish_reason":"${output.finishReason}","stop_reason":${JSON.stringify(output.stopReason)}`;
+  const end = `"finish_reason":"${output.finishReason}","stop_reason":${JSON.stringify(output.stopReason ?? null)}`;
   const ids = body.returnTokenIds ? `,"token_ids":${JSON.stringify(output.tokenIds)}` : '';
   return `{"index":${output.index},"message":${message},"logprobs":${logprobs},${end}${ids}}`;
 }

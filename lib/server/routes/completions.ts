@@ -33,7 +33,7 @@ function toChoice(
   body: CompletionRequest,
 ): JsonText {
   const logprobs = completionLogprobs(output.logprobs);
-  const end = `"finish_reason":"${output.finishReason}","stop_reason":${JSON.stringify(output.stopReason)}`;
+  const end = `"finish_reason":"${output.finishReason}","stop_reason":${JSON.stringify(output.stopReason ?? null)}`;
   const ids = body.returnTokenIds
     ? idsField('token_ids', output.tokenIds) + idsField('prompt_token_ids', result.promptTokenIds)
     : '';
