@@ -9,18 +9,24 @@
 
 namespace sensorium::binding {
 
-/// NativeMedia of addon.ts: shares processed media with the engine and tells the garbage collector their size.
+/// NativeMedia of addon.ts: shares processed media with the engine and tells the garbage collector their size. `dispose` gives
+/// them back without waiting for it; then every use throws kInvalidArgument.
 class MediaObject : public Napi::ObjectWrap<MediaObject> {
  public:
   static Napi::Function define(Napi::Env env);
   static Napi::Object create(Napi::Env env, std::shared_ptr<const ProcessedMedia> media);
-  /// The media of an argument; kInvalidArgument naming `path` when it is none of ours.
+  /// The media of an argument; kInvalidArgument naming `path` when it is none of ours or was disposed of.
   static std::shared_ptr<const ProcessedMedia> from(const Napi::Value& value, const std::string& path);
 
   explicit MediaObject(const Napi::CallbackInfo& info);
   void Finalize(Napi::BasicEnv env) override;
 
  private:
+  /// Throws kInvalidArgument once disposed of.
+  const ProcessedMedia& media() const;
+  void let_go(Napi::BasicEnv env);
+
+  void dispose(const Napi::CallbackInfo& info);
   Napi::Value modality(const Napi::CallbackInfo& info);
   Napi::Value size_bytes(const Napi::CallbackInfo& info);
   Napi::Value grid(const Napi::CallbackInfo& info);
