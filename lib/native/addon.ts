@@ -39,7 +39,10 @@ export interface NativeMedia {
   readonly tiles: { rows: number; columns: number; packedHeight: number; packedWidth: number } | null;
   /** Copy of the features as floats, row-major (tests). */
   features(): Float32Array;
-  /** Gives the memory back now, not when the garbage collector comes by. Requests that were submitted keep theirs. */
+  /**
+   * Gives the memory back. The garbage collector does not know its size, so every owner must. Requests that were submitted keep
+   * theirs.
+   */
   dispose(): void;
 }
 

@@ -58,18 +58,9 @@ std::shared_ptr<const ProcessedMedia> MediaObject::from(const Napi::Value& value
 MediaObject::MediaObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   media_ = std::exchange(AddonData::of(info.Env()).next_media, nullptr);
   if (!media_) throw to_js_error(info.Env(), {ErrorCode::kInvalidArgument, "NativeMedia is made by the addon only"});
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), static_cast<int64_t>(media_->size_bytes()));
 }
 
-void MediaObject::Finalize(Napi::BasicEnv env) { let_go(env); }
-
-void MediaObject::dispose(const Napi::CallbackInfo& info) { let_go(info.Env()); }
-
-void MediaObject::let_go(Napi::BasicEnv env) {
-  if (!media_) return;
-  Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(media_->size_bytes()));
-  media_.reset();
-}
+void MediaObject::dispose(const Napi::CallbackInfo& /*info*/) { media_.reset(); }
 
 const ProcessedMedia& MediaObject::media() const {
   if (!media_) throw Error(ErrorCode::kInvalidArgument, "the media was disposed of");

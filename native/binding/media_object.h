@@ -9,8 +9,8 @@
 
 namespace sensorium::binding {
 
-/// NativeMedia of addon.ts: shares processed media with the engine and tells the garbage collector their size. `dispose` gives
-/// them back without waiting for it; then every use throws kInvalidArgument.
+/// NativeMedia of addon.ts: shares processed media with the engine until `dispose`; then every use throws kInvalidArgument. The
+/// garbage collector is not told their size: it would mark the whole heap every few pictures for memory that others give back.
 class MediaObject : public Napi::ObjectWrap<MediaObject> {
  public:
   static Napi::Function define(Napi::Env env);
@@ -19,12 +19,10 @@ class MediaObject : public Napi::ObjectWrap<MediaObject> {
   static std::shared_ptr<const ProcessedMedia> from(const Napi::Value& value, const std::string& path);
 
   explicit MediaObject(const Napi::CallbackInfo& info);
-  void Finalize(Napi::BasicEnv env) override;
 
  private:
   /// Throws kInvalidArgument once disposed of.
   const ProcessedMedia& media() const;
-  void let_go(Napi::BasicEnv env);
 
   void dispose(const Napi::CallbackInfo& info);
   Napi::Value modality(const Napi::CallbackInfo& info);
