@@ -36,7 +36,7 @@ export class Exchange {
     return this.#hasLeft;
   }
 
-  /** Aborts when the client leaves before the answer is complete. Made when first read, as it costs as much as a small answer. */
+  /** Aborts when the client leaves before the answer is complete. Made when first read: it costs more than checking a small body. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     if (this.#hasLeft) this.#controller.abort();
