@@ -6,6 +6,7 @@ import { snakeName, type ParamName } from '../engine/sampling.js';
 import type { PoolingResult } from '../engine/types.js';
 import type { RunningRequest } from '../engine/types.js';
 import { SensoriumError, toSensoriumError } from '../errors.js';
+import { disposeOfPrompt } from '../media/item-holds.js';
 import type { MediaResolver, MediaTimings } from '../media/resolver.js';
 import type { MediaOptions, MediaPart } from '../media/types.js';
 import type { ExpandedPrompt, KeyedItem, Processor } from '../processors/types.js';
@@ -203,8 +204,14 @@ export class RequestPipeline {
     // Media only add tokens: a prompt that is too long already needs no download.
     if (tokenIds.length > maxModelLen - 1) throw promptTooLong(tokenIds.length, maxModelLen);
     const timings: MediaTimings = { fetchMs: 0, preprocessMs: 0 };
-    const useItems = (items: KeyedItem[]): T | Promise<T> =>
-      use({ prompt: processor.expand(tokenIds, items, tokenizer), timings });
+    const useItems = async (items: KeyedItem[]): Promise<T> => {
+      const prompt = processor.expand(tokenIds, items, tokenizer);
+      try {
+        return await use({ prompt, timings });
+      } finally {
+        disposeOfPrompt(prompt, items);
+      }
+    };
     if (media.length === 0) return useItems([]);
     const { mediaIoKwargs, mmProcessorKwargs, cacheSalt = '', signal } = options;
     const context = { tenant: cacheSalt, signal, timings };

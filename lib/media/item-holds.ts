@@ -1,10 +1,22 @@
-import type { KeyedItem, ProcessedItem } from '../processors/types.js';
+import type { NativeMedia } from '../native/addon.js';
+import type { ExpandedPrompt, KeyedItem, ProcessedItem } from '../processors/types.js';
+
+/** Everything of an item that lies in native memory. */
+function mediaOf({ media, paddedMedia, audio }: ProcessedItem): NativeMedia[] {
+  const own = paddedMedia === undefined ? [media] : [media, paddedMedia];
+  return audio === undefined ? own : [...own, ...mediaOf(audio)];
+}
 
 /** Gives back the native memory of an item. */
-export function disposeItem({ media, paddedMedia, audio }: ProcessedItem): void {
-  media.dispose();
-  paddedMedia?.dispose();
-  if (audio !== undefined) disposeItem(audio);
+export function disposeItem(item: ProcessedItem): void {
+  for (const media of mediaOf(item)) media.dispose();
+}
+
+/** Gives back media that were made for this prompt alone: they belong to none of its `items`. */
+export function disposeOfPrompt(prompt: ExpandedPrompt, items: readonly KeyedItem[]): void {
+  const owned = new Set(items.flatMap(mediaOf));
+  for (const media of prompt.media.flatMap(({ item }) => mediaOf(item)))
+    if (!owned.has(media)) media.dispose();
 }
 
 /** Counts who needs an item, and disposes of it with the last of them: a collector would learn of megabytes much later. */
