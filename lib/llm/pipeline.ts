@@ -204,15 +204,16 @@ export class RequestPipeline {
     // Media only add tokens: a prompt that is too long already needs no download.
     if (tokenIds.length > maxModelLen - 1) throw promptTooLong(tokenIds.length, maxModelLen);
     const timings: MediaTimings = { fetchMs: 0, preprocessMs: 0 };
+    const expand = (items: KeyedItem[]): ExpandedPrompt => processor.expand(tokenIds, items, tokenizer);
+    if (media.length === 0) return use({ prompt: expand([]), timings });
     const useItems = async (items: KeyedItem[]): Promise<T> => {
-      const prompt = processor.expand(tokenIds, items, tokenizer);
+      const prompt = expand(items);
       try {
         return await use({ prompt, timings });
       } finally {
         disposeOfPrompt(prompt, items);
       }
     };
-    if (media.length === 0) return useItems([]);
     const { mediaIoKwargs, mmProcessorKwargs, cacheSalt = '', signal } = options;
     const context = { tenant: cacheSalt, signal, timings };
     return resolver.withItems(media, { mediaIoKwargs, mmProcessorKwargs }, context, useItems);
