@@ -61,15 +61,22 @@ ForwardBatch StepBatch::view() const {
           sequences_, overlays_,    output_rows_, context_lengths_, cross_};
 }
 
+namespace {
+
+bool can_join(const ScheduledSequence& a, const ScheduledSequence& b) {
+  const RequestKind kind = a.sequence->request->input.kind;
+  return kind != RequestKind::kAlign && kind == b.sequence->request->input.kind;
+}
+
+}  // namespace
+
 std::vector<std::span<const ScheduledSequence>> slice_by_sampled(std::span<const ScheduledSequence> scheduled,
                                                                  size_t max_sampled) {
   std::vector<std::span<const ScheduledSequence>> slices;
   size_t begin = 0, num_sampled = 0;
   for (size_t i = 0; i < scheduled.size(); ++i) {
     const bool is_full = scheduled[i].is_sampled && num_sampled == std::max<size_t>(max_sampled, 1);
-    const bool is_other_kind =
-        i > begin && scheduled[i].sequence->request->is_pooled() != scheduled[begin].sequence->request->is_pooled();
-    if (is_full || is_other_kind) {
+    if (is_full || (i > begin && !can_join(scheduled[begin], scheduled[i]))) {
       slices.push_back(scheduled.subspan(begin, i - begin));
       begin = i;
       num_sampled = 0;
