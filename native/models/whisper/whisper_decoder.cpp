@@ -42,8 +42,8 @@ size_t check_heads(std::span<const AttentionHead> heads, const WhisperDecoderCon
   int64_t num_layers = 0;
   for (const AttentionHead& head : heads) {
     if (head.layer < 0 || head.layer >= config.num_layers || head.index < 0 || head.index >= config.num_heads) {
-      throw Error(ErrorCode::kInvalidArgument, "the decoder has no head " + std::to_string(head.index) + " in layer " +
-                                                   std::to_string(head.layer));
+      throw Error(ErrorCode::kInvalidArgument,
+                  "the decoder has no head " + std::to_string(head.index) + " in layer " + std::to_string(head.layer));
     }
     num_layers = std::max(num_layers, head.layer + 1);
   }

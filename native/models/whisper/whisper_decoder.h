@@ -54,8 +54,7 @@ class WhisperDecoder {
 
   Layer load_layer(WeightLoader loader, int64_t index) const;
   /// Columns of `queries` that are asked by heads of this layer.
-  void take_queries(size_t layer, std::span<const AttentionHead> heads, ConstMatrix hidden, Arena& arena,
-                    Matrix queries) const;
+  void take_queries(size_t layer, std::span<const AttentionHead> heads, ConstMatrix hidden, Arena& arena, Matrix queries) const;
   void embed(const ForwardBatch& batch, Matrix hidden) const;
   /// Of the first `num_layers` layers.
   void store_cross(const ForwardBatch& batch, size_t num_layers, KvCache& cache, Arena& arena) const;
