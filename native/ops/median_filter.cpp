@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "ops/parallel_rows.h"
 #include "ops/shape_check.h"
@@ -9,29 +10,38 @@
 namespace sensorium::ops {
 namespace {
 
-/// Columns whose windows are sorted side by side.
-constexpr int64_t kLanes = 16;
-using Lanes = std::array<float, kLanes>;
+/// Neighbouring windows whose elements are sorted side by side.
+using Lanes = float __attribute__((vector_size(16)));
+constexpr int64_t kLanes = sizeof(Lanes) / sizeof(float);
 
-/// Medians of `count` neighbouring windows. Row i of `windows` is element i of all of them: each pass brings the lowest of
-/// the elements that are left to the front.
+/// Puts the lower of each two elements first.
+void sort_pairs(Lanes& first, Lanes& second) {
+  const auto is_wrong = second < first;
+  const Lanes lower = is_wrong ? second : first;
+  second = is_wrong ? first : second;
+  first = lower;
+}
+
+/// Medians of kLanes neighbouring windows, of which `count` are there. Row i is element i of all of them: each pass brings the
+/// lowest of the elements that are left to the front.
 void take_medians(const float* x, int64_t width, int64_t count, float* y) {
-  std::array<Lanes, kMaxMedianWidth> windows;
+  std::array<Lanes, kMaxMedianWidth> rows;
   const auto size = static_cast<size_t>(width), half = size / 2;
+  const auto num_bytes = static_cast<size_t>(count) * sizeof(float);
   for (size_t i = 0; i < size; ++i) {
-    windows[i] = {};
-    std::copy_n(x + i, count, windows[i].begin());
+    rows[i] = Lanes{};
+    std::memcpy(&rows[i], x + i, num_bytes);
   }
   for (size_t front = 0; front <= half; ++front) {
-    for (size_t i = size - 1; i > front; --i) {
-      for (size_t lane = 0; lane < kLanes; ++lane) {
-        const float a = windows[i - 1][lane], b = windows[i][lane];
-        windows[i - 1][lane] = b < a ? b : a;
-        windows[i][lane] = b < a ? a : b;
-      }
-    }
+    for (size_t i = size - 1; i > front; --i) sort_pairs(rows[i - 1], rows[i]);
   }
-  std::copy_n(windows[half].begin(), count, y);
+  std::memcpy(y, &rows[half], num_bytes);
+}
+
+void filter_row(const float* x, int64_t width, int64_t count, float* y) {
+  int64_t c = 0;
+  for (; c + kLanes <= count; c += kLanes) take_medians(x + c, width, kLanes, y + c);
+  if (c < count) take_medians(x + c, width, count - c, y + c);
 }
 
 }  // namespace
@@ -41,11 +51,7 @@ void median_filter(Backend& backend, ConstMatrix x, int64_t width, Matrix y) {
   check_index(kOp, "width", width, 1, kMaxMedianWidth + 1);
   check(width % 2 == 1, kOp, "width is even");
   check_shape(kOp, "y", y, x.rows, x.cols - width + 1);
-  for_each_row(backend, y.rows, y.cols * width, [&](int64_t r) {
-    for (int64_t c = 0; c < y.cols; c += kLanes) {
-      take_medians(x.row(r) + c, width, std::min(kLanes, y.cols - c), y.row(r) + c);
-    }
-  });
+  for_each_row(backend, y.rows, y.cols * width, [&](int64_t r) { filter_row(x.row(r), width, y.cols, y.row(r)); });
 }
 
 void mirror_edges(Backend& backend, Matrix x, int64_t width) {
