@@ -6,7 +6,7 @@ import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { FALLBACK_TEMPERATURES, isDoubtful, isSilent, leastBad, needsFallback } from './fallback.js';
 import type { AlignmentHeads } from './alignment-heads.js';
 import { languageCode } from './languages.js';
-import { cutAtTimestamps } from './segments.js';
+import { cutAtTimestamps, type WindowSegments } from './segments.js';
 import { decoderPrompt, decodingRules, type SpeechTokens } from './speech-tokens.js';
 import type {
   DecodedWindow,
@@ -180,35 +180,33 @@ class RunningTranscription {
         noSpeechProbability: this.options.hasNoSpeechProbability === true ? noSpeechProbability : undefined,
       });
     }
-    await this.addWords(
-      window,
-      seek,
-      cut.segments.map((segment) => segment.tokens),
-      { language, numFrames: cut.advance },
-    );
+    await this.addWords(window, seek, { ...cut, language });
     return cut.advance;
   }
 
-  /** `numFrames`: up to the next window, whose words are its own. */
+  /** Words of a window's segments; those up to `advance` are its own, what lies behind is heard again. */
   private async addWords(
     window: KeyedItem,
     seek: number,
-    segments: readonly number[][],
-    { language, numFrames }: { language: string; numFrames: number },
+    { segments, advance, language }: WindowSegments & { language: string },
   ): Promise<void> {
     if (this.aligner === undefined) return;
-    const numSoundFrames = Math.min(numFrames, this.features.numSoundFrames - seek);
+    const secondsPerRow = MEL_FRAMES_PER_ROW * this.parts.speech.secondsPerFrame;
+    const numSoundFrames = Math.min(advance, this.features.numSoundFrames - seek);
     const words = await this.aligner.wordsOf({
       window,
       numFrames: Math.max(1, Math.floor(numSoundFrames / MEL_FRAMES_PER_ROW)),
-      segments,
+      segments: segments.map(({ tokens, start, end }) => ({
+        tokens,
+        start: start / secondsPerRow,
+        end: end / secondsPerRow,
+      })),
       language,
       task: this.task,
     });
-    const secondsOf = (row: number): number =>
-      (seek + MEL_FRAMES_PER_ROW * row) * this.parts.speech.secondsPerFrame;
-    for (const { word, startFrame, endFrame } of words.flat()) {
-      this.words.push({ word, start: secondsOf(startFrame), end: secondsOf(endFrame) });
+    const secondsOf = (row: number): number => (seek / MEL_FRAMES_PER_ROW + row) * secondsPerRow;
+    for (const { word, start, end } of words.flat()) {
+      this.words.push({ word, start: secondsOf(start), end: secondsOf(end) });
     }
   }
 

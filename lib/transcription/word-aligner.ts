@@ -2,19 +2,13 @@ import type { AlignmentRequest } from '../engine/alignment.js';
 import type { KeyedItem } from '../processors/types.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { AlignmentHeads } from './alignment-heads.js';
+import { cutSentencePauses, keepInSegment, usualLength, type WindowWord } from './long-words.js';
 import { decoderPrompt, type SpeechTokens } from './speech-tokens.js';
 import type { SpeechTask } from './types.js';
 import { mergeMarks, splitIntoWords } from './words.js';
 
 /** Asks the engine for the first encoder row of each token. */
 export type Align = (request: AlignmentRequest) => Promise<readonly number[]>;
-
-/** A word and the encoder rows, from its window's first, in which it begins and the next one may begin. */
-export interface WindowWord {
-  word: string;
-  startFrame: number;
-  endFrame: number;
-}
 
 export interface WordAlignerParts extends AlignmentHeads {
   tokenizer: Tokenizer;
@@ -31,8 +25,8 @@ export interface WrittenWindow {
   window: KeyedItem;
   /** Encoder rows in which its text was spoken. */
   numFrames: number;
-  /** Tokens of each segment, timestamps among them. */
-  segments: readonly (readonly number[])[];
+  /** Tokens, timestamps among them; times in encoder rows of the window. */
+  segments: readonly { tokens: readonly number[]; start: number; end: number }[];
   language: string;
   task: SpeechTask;
 }
@@ -43,14 +37,21 @@ export class WordAligner {
 
   /** Words of each segment. Joined they are the segments' texts; their times ascend. */
   async wordsOf(written: WrittenWindow): Promise<WindowWord[][]> {
-    const spoken = written.segments.map((tokenIds) => tokenIds.filter((id) => this.isText(id)));
+    const { segments } = written;
+    const spoken = segments.map(({ tokens }) => tokens.filter((id) => this.isText(id)));
     if (spoken.every((tokenIds) => tokenIds.length === 0)) return spoken.map(() => []);
-    const frames = await this.framesOf(spoken.flat(), written);
+    const rows = await this.rowsOf(spoken.flat(), written);
     let first = 0;
-    return spoken.map((tokenIds) => {
-      const words = this.timeWords(tokenIds, frames.slice(first, first + tokenIds.length + 1), written);
+    const timed = spoken.map((tokenIds) => {
+      const words = this.timeWords(tokenIds, rows.slice(first, first + tokenIds.length + 1), written);
       first += tokenIds.length;
       return words;
+    });
+    const usual = usualLength(timed.flat());
+    const cut = cutSentencePauses(timed.flat(), usual);
+    return segments.map((segment, i) => {
+      const words = mergeMarks(cut.splice(0, timed[i]?.length));
+      return keepInSegment(words, segment, usual);
     });
   }
 
@@ -60,7 +61,7 @@ export class WordAligner {
   }
 
   /** Where each token begins, and where the end token does. */
-  private framesOf(
+  private rowsOf(
     textIds: readonly number[],
     { window, numFrames, language, task }: WrittenWindow,
   ): Promise<readonly number[]> {
@@ -87,21 +88,18 @@ export class WordAligner {
     });
   }
 
-  /** `frames`: of each token, and of the one behind the last. */
+  /** `rows`: of each token, and of the one behind the last. */
   private timeWords(
     tokenIds: readonly number[],
-    frames: readonly number[],
+    rows: readonly number[],
     { language, task }: WrittenWindow,
   ): WindowWord[] {
     const writtenLanguage = task === 'translate' ? 'en' : language;
     let first = 0;
-    const words = splitIntoWords(tokenIds, this.parts.tokenizer, writtenLanguage).map(
-      ({ text, numTokens }) => {
-        const startFrame = frames[first] ?? 0;
-        first += numTokens;
-        return { word: text, startFrame, endFrame: frames[first] ?? startFrame };
-      },
-    );
-    return mergeMarks(words);
+    return splitIntoWords(tokenIds, this.parts.tokenizer, writtenLanguage).map(({ text, numTokens }) => {
+      const start = rows[first] ?? 0;
+      first += numTokens;
+      return { word: text, start, end: rows[first] ?? start };
+    });
   }
 }

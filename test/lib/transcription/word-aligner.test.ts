@@ -6,7 +6,8 @@ import { openModelFolder } from '../../../lib/model-folder/model-folder.js';
 import type { KeyedItem } from '../../../lib/processors/types.js';
 import { Tokenizer } from '../../../lib/tokenizer/tokenizer.js';
 import { readSpeechTokens } from '../../../lib/transcription/speech-tokens.js';
-import { WordAligner, type WindowWord } from '../../../lib/transcription/word-aligner.js';
+import type { WindowWord } from '../../../lib/transcription/long-words.js';
+import { WordAligner } from '../../../lib/transcription/word-aligner.js';
 import { GOLDENS } from '../support/goldens.js';
 
 const folder = await openModelFolder(join(GOLDENS, 'whisper', 'model'));
@@ -39,7 +40,13 @@ const wordsOf = (
   language = 'en',
   task: 'transcribe' | 'translate' = 'transcribe',
 ): Promise<WindowWord[][]> =>
-  aligner.wordsOf({ window: {} as KeyedItem, numFrames: 100, segments, language, task });
+  aligner.wordsOf({
+    window: {} as KeyedItem,
+    numFrames: 100,
+    segments: segments.map((tokens) => ({ tokens, start: 0, end: 1500 })),
+    language,
+    task,
+  });
 
 test('a word lasts from its first token to the next word, across segments', async () => {
   const { aligner, asked } = alignerOf();
@@ -56,11 +63,11 @@ test('a word lasts from its first token to the next word, across segments', asyn
   // The mark behind a word is no part of its time.
   assert.deepEqual(words[0]?.[1], {
     word: ' this,',
-    startFrame: 10 * numLike,
-    endFrame: 10 * (first.length - 1),
+    start: 10 * numLike,
+    end: 10 * (first.length - 1),
   });
   assert.deepEqual(words[1], [
-    { word: ' so', startFrame: 10 * first.length, endFrame: 10 * (first.length + second.length) },
+    { word: ' so', start: 10 * first.length, end: 10 * (first.length + second.length) },
   ]);
   const prompt = [458, 459, 469, tokens.noTimestamps];
   assert.deepEqual(Array.from(asked[0]?.prompt.promptIds ?? []), [...prompt, ...first, ...second, 457]);
