@@ -3,6 +3,15 @@
 #include <algorithm>
 
 namespace sensorium {
+namespace {
+
+/// Whether one forward pass serves both.
+bool can_join(const ScheduledSequence& a, const ScheduledSequence& b) {
+  const RequestKind kind = a.sequence->request->input.kind;
+  return kind != RequestKind::kAlign && kind == b.sequence->request->input.kind;
+}
+
+}  // namespace
 
 StepBatch::StepBatch(std::span<const ScheduledSequence> scheduled, const EncoderCache& encoded, const ModelInfo& info,
                      int32_t block_size)
@@ -60,15 +69,6 @@ ForwardBatch StepBatch::view() const {
   return {token_ids_, positions_t_, positions_h_, positions_w_,     slots_,
           sequences_, overlays_,    output_rows_, context_lengths_, cross_};
 }
-
-namespace {
-
-bool can_join(const ScheduledSequence& a, const ScheduledSequence& b) {
-  const RequestKind kind = a.sequence->request->input.kind;
-  return kind != RequestKind::kAlign && kind == b.sequence->request->input.kind;
-}
-
-}  // namespace
 
 std::vector<std::span<const ScheduledSequence>> slice_by_sampled(std::span<const ScheduledSequence> scheduled,
                                                                  size_t max_sampled) {
