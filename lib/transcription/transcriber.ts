@@ -57,7 +57,7 @@ export class Transcriber {
     }
     if (options.hasWordTimestamps === true && alignment === undefined) {
       const message =
-        'This model does not tell when words are spoken: alignment_heads of its generation_config.json are not its own.';
+        "This model does not tell when words are spoken: its files' alignment_heads or median_filter_width do not fit it.";
       throw new SensoriumError('not_supported', message, { param: 'hasWordTimestamps' });
     }
   }
