@@ -66,7 +66,8 @@ describe('inspect', () => {
 
   it('names missing shards, unread types, quantisation and missing files', async () => {
     rmSync(path.join(folder, 'model.safetensors'));
-    rmSync(path.join(folder, 'tokenizer.json'));
+    for (const name of ['tokenizer.json', 'vocab.json', 'merges.txt'])
+      rmSync(path.join(folder, name), { force: true });
     write('model.safetensors.index.json', {
       weight_map: { a: 'one.safetensors', b: 'two.safetensors', c: '../three.safetensors' },
     });
