@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { Option, type Command } from 'commander';
-import { giveWayToAnswers, returnFreedMemory } from '../llm/process-wide.js';
+import { collectRarely, giveWayToAnswers, returnFreedMemory } from '../llm/process-wide.js';
 import { createLogger } from '../server/log.js';
 import { serve } from '../server/serve.js';
 import { addIgnoredOptions, ignoredFlagsOf } from './ignored-flags.js';
@@ -99,6 +99,7 @@ async function runServe(model: string | undefined, flags: ServeFlags, command: C
   const ignored = ignoredFlagsOf(command);
   if (ignored.length > 0) logger.warn(`accepted without effect: ${ignored.join(', ')}`);
   returnFreedMemory();
+  collectRarely();
   await giveWayToAnswers();
   const llm = await loadModel({
     ...toLLMOptions(model ?? takeModel(flags), flags),
