@@ -1,4 +1,4 @@
-import { Template } from '@huggingface/jinja';
+import { parse } from '../jinja/library.js';
 
 /**
  * What a template expects of `message.content`: `openai` loops over parts and prints placeholders itself,
@@ -75,9 +75,7 @@ function isContentOf(node: Node | undefined, messageNames: ReadonlySet<string>):
 }
 
 export function detectContentFormat(source: string): ContentFormat {
-  // The library's own declaration of the tree does not resolve in ES modules.
-  const { parsed } = new Template(source) as unknown as { parsed: object };
-  const nodes = collectNodes(parsed);
+  const nodes = collectNodes(parse(source));
   const lists = messageListNames(nodes);
   const loops = nodes.filter((node) => node.type === 'For');
   const messageNames = new Set<string>();

@@ -1,5 +1,5 @@
 /** What happens inside a template host, be it a thread or a process. */
-import { Template } from '@huggingface/jinja';
+import { Template } from '../jinja/template.js';
 import { detectContentFormat } from './content-format.js';
 import type {
   TemplateHostData,

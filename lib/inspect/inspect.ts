@@ -4,6 +4,7 @@ import { SensoriumError, toSensoriumError } from '../errors.js';
 import type { Modality } from '../media/types.js';
 import { readChatTemplates } from '../model-folder/chat-templates.js';
 import { isJsonObject, readOptionalJson, type JsonObject } from '../model-folder/json-file.js';
+import { readTokenizerJson } from '../model-folder/tokenizer-file.js';
 import type { NativeAddon } from '../native/addon.js';
 import { createProcessor } from '../processors/index.js';
 import { kvBytes, readTextShape } from './text-shape.js';
@@ -55,7 +56,7 @@ export async function inspectModel(folder: string, addon: NativeAddon): Promise<
     problems.push(toSensoriumError(error).message);
     return undefined;
   });
-  if (!(await isFile(join(path, 'tokenizer.json'))))
+  if (!(await hasTokenizer(path, problems)))
     problems.push('tokenizer.json is missing: the text cannot be read.');
   const isComplete = companion !== '' || weights.names.has(LANGUAGE_MODEL_MARK);
   if (textOf(config['text_model_id']) !== undefined && !isComplete) problems.push(missingCompanion(config));
@@ -105,6 +106,18 @@ function configProblems(config: JsonObject): string[] {
 
 const isFile = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isFile() ?? false;
+
+/** Whether the text can be read; a tokenizer.json, which may be large, is not opened. */
+async function hasTokenizer(path: string, problems: string[]): Promise<boolean> {
+  if (await isFile(join(path, 'tokenizer.json'))) return true;
+  try {
+    const tokenizerConfig = (await readOptionalJson(join(path, 'tokenizer_config.json'))) ?? {};
+    return (await readTokenizerJson(path, tokenizerConfig)) !== undefined;
+  } catch (error) {
+    problems.push(toSensoriumError(error).message);
+    return true;
+  }
+}
 
 async function hasChatTemplate(path: string, problems: string[]): Promise<boolean> {
   try {

@@ -12,6 +12,23 @@ export interface TextShape {
   numCrossRows: number;
 }
 
+/** Sizes that the classes of language models have where a config is silent. Source: Hugging Face's configurations. */
+const CLASS_SIZES: ReadonlyMap<unknown, JsonObject> = new Map([
+  ['llama', sizes(32, 4096, 32, 2048)],
+  ['mistral', { ...sizes(32, 4096, 32, 131_072), num_key_value_heads: 8 }],
+  ['qwen2', { ...sizes(32, 4096, 32, 32_768), num_key_value_heads: 32 }],
+  ['phi3', sizes(32, 3072, 32, 4096)],
+]);
+
+function sizes(numLayers: number, hiddenSize: number, numHeads: number, maxPositions: number): JsonObject {
+  return {
+    num_hidden_layers: numLayers,
+    hidden_size: hiddenSize,
+    num_attention_heads: numHeads,
+    max_position_embeddings: maxPositions,
+  };
+}
+
 const WRAPPERS = ['thinker_config', 'text_config', 'llm_config', 'language_config'];
 
 /** The section of config.json that describes the language model. */
@@ -29,7 +46,8 @@ function firstNumber(section: JsonObject, ...keys: string[]): number | undefined
 
 /** The language model's sizes, or undefined where config.json does not say them. */
 export function readTextShape(config: JsonObject): TextShape | undefined {
-  const section = findTextSection(config);
+  const given = findTextSection(config);
+  const section = { ...CLASS_SIZES.get(given['model_type']), ...given };
   const numLayers = firstNumber(section, 'decoder_layers', 'num_hidden_layers');
   const hiddenSize = firstNumber(section, 'hidden_size', 'd_model');
   const numHeads = firstNumber(section, 'decoder_attention_heads', 'num_attention_heads');

@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { SensoriumError } from '../errors.js';
 import { readChatTemplates, type ChatTemplates } from './chat-templates.js';
 import { isJsonObject, readOptionalJson, type JsonObject } from './json-file.js';
+import { readTokenizerJson } from './tokenizer-file.js';
 
 /** What JavaScript needs of a checkpoint's folder, read once. */
 export interface ModelFolder {
@@ -53,19 +54,19 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
   const path = resolve(folder);
   await checkFolder(path);
   const config = required(await readOptionalJson(join(path, 'config.json')), 'config.json', path);
-  const [generationConfig, tokenizerJson, tokenizerConfig] = await Promise.all([
+  const [generationConfig, givenTokenizerConfig] = await Promise.all([
     readOptionalJson(join(path, 'generation_config.json')),
-    readOptionalJson(join(path, 'tokenizer.json')),
     readOptionalJson(join(path, 'tokenizer_config.json')),
   ]);
+  const tokenizerConfig = givenTokenizerConfig ?? {};
   return {
     path,
     name: basename(path),
     config,
     modelType: readModelType(config),
     generationConfig: generationConfig ?? {},
-    tokenizerJson: required(tokenizerJson, 'tokenizer.json', path),
-    tokenizerConfig: tokenizerConfig ?? {},
-    chatTemplates: await readChatTemplates(path, tokenizerConfig ?? {}),
+    tokenizerJson: required(await readTokenizerJson(path, tokenizerConfig), 'tokenizer.json', path),
+    tokenizerConfig,
+    chatTemplates: await readChatTemplates(path, tokenizerConfig),
   };
 }

@@ -17,7 +17,7 @@ import { createWhisperProcessor } from './whisper.js';
 
 interface Family {
   name: string;
-  /** `architectures[0]` of config.json decides, then `model_type`. */
+  /** `architectures[0]` of config.json decides; `model_type` does where there are no architectures. */
   architectures: string[];
   modelTypes: string[];
   create: (family: string, files: CheckpointFiles, addon: NativeAddon) => Processor;
@@ -90,7 +90,6 @@ const FAMILIES: readonly Family[] = [
       'Qwen2_5OmniModel',
       'Qwen2_5OmniForConditionalGeneration',
       'Qwen2_5OmniThinkerForConditionalGeneration',
-      'Qwen2OmniNaViTThinkerForConditionalGeneration',
     ],
     modelTypes: ['qwen2_5_omni', 'qwen2_5_omni_thinker'],
     create: createQwen25OmniProcessor,
@@ -159,9 +158,9 @@ function findFamily(config: JsonObject): Family {
   const architectures = config['architectures'];
   const architecture = textOf(Array.isArray(architectures) ? (architectures as unknown[])[0] : undefined);
   const modelType = textOf(config['model_type'] ?? objectAt(config, 'thinker_config')?.['model_type']);
-  const family =
-    FAMILIES.find(({ architectures: known }) => known.includes(architecture)) ??
-    FAMILIES.find(({ modelTypes }) => modelTypes.includes(modelType));
+  const family = FAMILIES.find(({ architectures: known, modelTypes }) =>
+    architecture === '' ? modelTypes.includes(modelType) : known.includes(architecture),
+  );
   if (family !== undefined) return family;
   const supported = FAMILIES.map(({ architectures: known }) => known[0]).join(', ');
   throw new SensoriumError(

@@ -13,6 +13,9 @@ export interface AddedToken {
   isSingleWord: boolean;
 }
 
+/** Ids of real vocabularies stay below 2^19. */
+export const MAX_TOKEN_ID = 2 ** 24;
+
 const invalid = (message: string): SensoriumError =>
   new SensoriumError('invalid_checkpoint', `tokenizer.json: ${message}`);
 
@@ -26,7 +29,7 @@ function readAddedToken(entry: unknown): AddedToken {
   ) {
     throw invalid('an added token has no content.');
   }
-  if (!Number.isInteger(token.id) || Number(token.id) < 0) {
+  if (!Number.isInteger(token.id) || Number(token.id) < 0 || Number(token.id) >= MAX_TOKEN_ID) {
     throw invalid(`added token '${token.content}' has no valid id.`);
   }
   return {

@@ -5,21 +5,13 @@ import { SensoriumError } from '../errors.js';
 export interface HfTokenizer {
   normalizer: { normalize(text: string): string } | null;
   pre_tokenizer: { pre_tokenize(text: string, options: { section_index: number }): string[] } | null;
-  model: HfModel | null;
   post_processor: {
     post_process(tokens: string[], pair: null, addSpecialTokens: boolean): { tokens: string[] };
   } | null;
 }
 
-export interface HfModel {
-  vocab: (string | undefined)[];
-  tokens_to_ids: Map<string, number>;
-  unk_token_id?: number | undefined;
-  /** Whether neighbouring unknown tokens become one. */
-  fuse_unk: boolean;
-  /** Words to tokens. */
-  _call(words: string[]): string[];
-}
+/** Words are merged elsewhere: the library holds the event loop over a long one. */
+const NO_MODEL = { type: 'BPE', vocab: {}, merges: [] };
 
 const { Tokenizer } = library as unknown as {
   Tokenizer: new (tokenizerJson: object, tokenizerConfig: object) => HfTokenizer;
@@ -30,7 +22,9 @@ export function createHfTokenizer(
   tokenizerJson: Record<string, unknown>,
   tokenizerConfig: Record<string, unknown>,
 ): HfTokenizer {
-  const complete = { post_processor: null, pre_tokenizer: null, normalizer: null, ...tokenizerJson };
+  const { post_processor = null, pre_tokenizer = null, normalizer = null } = tokenizerJson;
+  const parts = { post_processor, pre_tokenizer, normalizer };
+  const complete = { ...parts, decoder: null, model: NO_MODEL, added_tokens: [] };
   try {
     return new Tokenizer(complete, tokenizerConfig);
   } catch (error) {

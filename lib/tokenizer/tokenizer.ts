@@ -1,6 +1,7 @@
 import { SensoriumError } from '../errors.js';
 import { AddedTokens } from './added-tokens.js';
 import { Detokenizer } from './detokenizer.js';
+import { BpeModel } from './bpe-model.js';
 import { createHfTokenizer, type HfTokenizer } from './hf-tokenizer.js';
 import { runAtOnce, runInSlices } from './slices.js';
 import type { SpellingTrie } from './spelling-trie.js';
@@ -8,6 +9,20 @@ import { StepEncoder } from './step-encoder.js';
 import { tokenBytesOf, type TokenDecoding } from './token-bytes.js';
 
 type JsonObject = Record<string, unknown>;
+
+const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Spellings by id; undefined where no token has the id. */
+function listTokens(idOf: ReadonlyMap<string, number>, added: AddedTokens): (string | undefined)[] {
+  let maxId = -1;
+  for (const id of idOf.values()) maxId = Math.max(maxId, id);
+  for (const id of added.byId.keys()) maxId = Math.max(maxId, id);
+  const tokens = new Array<string | undefined>(maxId + 1).fill(undefined);
+  for (const [token, id] of idOf) tokens[id] = token;
+  for (const { content, id } of added.byId.values()) tokens[id] = content;
+  return tokens;
+}
 
 export interface EncodeOptions {
   /** Adds what the tokenizer's post-processor puts around a text (a BOS token, say). Default false. */
@@ -26,7 +41,6 @@ export type TokenCheck = (numTokens: number) => void;
 /** Stands for a text's tokens when the post-processor is asked what it puts around them. */
 const PROBE = '\u0000';
 
-const utf8 = new TextEncoder();
 const strictUtf8 = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 
 /** A checkpoint's tokenizer. Gives the ids of Hugging Face's own, on two footings: control tokens recognised or not. */
@@ -57,10 +71,11 @@ export class Tokenizer {
   ) {
     this.addedTokens = new AddedTokens(tokenizerJson.added_tokens);
     this.hf = createHfTokenizer(tokenizerJson, tokenizerConfig);
-    const model = this.hf.model;
-    if (model === null) throw new SensoriumError('invalid_checkpoint', 'tokenizer.json has no model.');
-    this.vocab = model.vocab;
-    this.idOfToken = model.tokens_to_ids;
+    if (!isJsonObject(tokenizerJson.model))
+      throw new SensoriumError('invalid_checkpoint', 'tokenizer.json has no model.');
+    const model = new BpeModel(tokenizerJson.model);
+    this.idOfToken = model.idOf;
+    this.vocab = listTokens(model.idOf, this.addedTokens);
     this.vocabSize = this.vocab.length;
     this.maxTokenLength = this.vocab.reduce((longest, token) => Math.max(longest, token?.length ?? 0), 1);
     this.decoding = tokenBytesOf(tokenizerJson.decoder);
@@ -70,7 +85,7 @@ export class Tokenizer {
       ...this.addedTokens.specialSpellings(),
       ...placeholders.map(({ token }) => token),
     ]);
-    this.encoder = new StepEncoder(this.hf, this.addedTokens, control, tokenizerJson.pre_tokenizer);
+    this.encoder = new StepEncoder(this.hf, model, this.addedTokens, control, tokenizerJson.pre_tokenizer);
     this.controlSpellings = this.encoder.controlSpellings;
     [this.prefixIds, this.suffixIds] = this.probePostProcessor();
   }
@@ -133,8 +148,7 @@ export class Tokenizer {
   /** The bytes a token stands for; none for ids without a token (padding rows of the vocabulary). */
   tokenBytes(tokenId: number): Uint8Array {
     const added = this.addedTokens.byId.get(tokenId);
-    if (added !== undefined) return utf8.encode(added.content);
-    const token = this.vocab[tokenId];
+    const token = added?.content ?? this.vocab[tokenId];
     return token === undefined ? new Uint8Array(0) : this.decoding.toBytes(token);
   }
 

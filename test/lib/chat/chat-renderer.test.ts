@@ -226,6 +226,24 @@ describe('what else templates read', () => {
     assert.equal(await textOf(template, messages.slice(0, 2)), '[system: a][user: q]');
   });
 
+  test('thoughts are cut off an earlier answer, and its indentation stays', async () => {
+    const template =
+      "{% for m in messages %}[{{ (m.content.split('</think>') | last).lstrip('\\n') }}]{% endfor %}";
+    const messages = [
+      { role: 'user', content: ' q' },
+      { role: 'assistant', content: '<think>\nhm\n</think>\n\n  indented\n' },
+    ];
+    assert.equal(await textOf(template, messages, {}), '[ q][  indented\n]');
+  });
+
+  test('keys of tools that a template prints by itself are left out of the others', async () => {
+    const template =
+      "{% for t in tools %}{{ t.function.name }}:{% for k in t.function.keys() | reject('in', ['name']) %}{{ k }};{% endfor %}{% endfor %}";
+    const tools = [{ type: 'function', function: { name: 'f', description: 'd', parameters: {} } }];
+    const messages = [{ role: 'user', content: 'q' }];
+    assert.equal(await textOf(template, messages, { tools }), 'f:description;parameters;');
+  });
+
   test('documents, an effort, reasoning and names', async () => {
     const messages = [
       { role: 'user', content: 'q', name: 'Ann' },
@@ -236,12 +254,12 @@ describe('what else templates read', () => {
     const documents = [{ text: 'd' }];
     assert.equal(
       await textOf(template, messages, { documents, reasoningEffort: 'none' }),
-      'd none false Ann r',
+      'd none False Ann r',
     );
     const chatTemplateKwargs = { enable_thinking: false };
     assert.equal(
       await textOf(template, messages, { documents, reasoningEffort: 'low', chatTemplateKwargs }),
-      'd low false Ann r',
+      'd low False Ann r',
     );
   });
 

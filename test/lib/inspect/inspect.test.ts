@@ -66,7 +66,8 @@ describe('inspect', () => {
 
   it('names missing shards, unread types, quantisation and missing files', async () => {
     rmSync(path.join(folder, 'model.safetensors'));
-    rmSync(path.join(folder, 'tokenizer.json'));
+    for (const name of ['tokenizer.json', 'vocab.json', 'merges.txt'])
+      rmSync(path.join(folder, name), { force: true });
     write('model.safetensors.index.json', {
       weight_map: { a: 'one.safetensors', b: 'two.safetensors', c: '../three.safetensors' },
     });
@@ -96,6 +97,35 @@ describe('inspect', () => {
       const { problems } = await inspectModel(folder, loadAddon());
       assert.match(problems.join('\n'), /model\.safetensors (has a damaged header|cannot be read)/);
     }
+  });
+
+  it('takes sizes that the config leaves to the class of its language model', async () => {
+    write('config.json', {
+      architectures: ['LlavaForConditionalGeneration'],
+      model_type: 'llava',
+      image_token_index: 32000,
+      text_config: {
+        model_type: 'llama',
+        max_position_embeddings: 4096,
+        rms_norm_eps: 1e-5,
+        vocab_size: 32064,
+      },
+      vision_config: { model_type: 'clip_vision_model', hidden_size: 1024, image_size: 336, patch_size: 14 },
+    });
+    const { maxModelLen, memory } = await inspectModel(folder, loadAddon());
+    assert.equal(maxModelLen, 4096);
+    // Keys and values of 32 layers of 4096 in bfloat16.
+    assert.deepEqual(memory[0]?.kvBytes.at(-1), { numTokens: 4096, numBytes: 4096 * 2 * 32 * 4096 * 2 });
+  });
+
+  it('goes by the architecture where there is one, as loading does', async () => {
+    write(
+      'config.json',
+      configWith({ architectures: ['Qwen2ForSequenceClassification'], model_type: 'qwen2' }),
+    );
+    const { family, problems } = await inspectModel(folder, loadAddon());
+    assert.equal(family, undefined);
+    assert.match(problems.join('\n'), /"Qwen2ForSequenceClassification" is not supported/);
   });
 
   it('describes an architecture that is not supported', async () => {

@@ -256,7 +256,12 @@ describe('checkpoints that cannot be loaded', () => {
       'unsupported_architecture',
       /Qwen2ForCausalLM/,
     ],
-    ['no tokenizer', { 'tokenizer.json': undefined }, 'invalid_checkpoint', /tokenizer\.json/],
+    [
+      'no tokenizer',
+      { 'tokenizer.json': undefined, 'merges.txt': undefined },
+      'invalid_checkpoint',
+      /tokenizer\.json/,
+    ],
     ['tokenizer is not JSON', { 'tokenizer.json': 'x' }, 'invalid_checkpoint', /tokenizer\.json/],
     ['tokenizer is empty', { 'tokenizer.json': '{}' }, 'invalid_checkpoint', /tokenizer\.json/],
     [
