@@ -1,5 +1,6 @@
 /** Why decoding sound stopped; a code rather than an error so that it crosses a worker's boundary. */
-export type SoundFault = 'too_long' | 'not_finite' | 'rate' | 'channels' | 'empty' | 'broken' | 'kind';
+export type SoundFault =
+  'too_long' | 'not_finite' | 'not_numbers' | 'uneven' | 'rate' | 'channels' | 'empty' | 'broken' | 'kind';
 
 export class SoundError extends Error {
   constructor(readonly fault: SoundFault) {

@@ -4,6 +4,8 @@ import { MAX_CHANNELS, MAX_SAMPLING_RATE, MIN_SAMPLING_RATE, type SoundFault } f
 
 const FAULT_REASONS: Record<Exclude<SoundFault, 'too_long'>, string> = {
   not_finite: 'has samples that are not finite numbers',
+  not_numbers: 'has samples that are no numbers',
+  uneven: 'has channels of different lengths',
   rate: `has a sampling rate outside ${MIN_SAMPLING_RATE} to ${MAX_SAMPLING_RATE} Hz`,
   channels: `has a number of channels outside 1 to ${MAX_CHANNELS}`,
   empty: 'has no samples',
