@@ -79,10 +79,18 @@ export interface RawSamples {
 /** A picture of the caller's own sharp: what is called of it here. */
 export interface SharpImage {
   clone(): SharpImage;
-  metadata(): Promise<{ width?: number | undefined; height?: number | undefined }>;
+  metadata(): Promise<{
+    width?: number | undefined;
+    height?: number | undefined;
+    space?: string | undefined;
+  }>;
   /** Since sharp 0.34; before, `rotate` without an angle. */
   autoOrient?(): SharpImage;
   rotate(): SharpImage;
+  /** Since sharp 0.33. */
+  keepIccProfile?(): SharpImage;
+  pipelineColourspace(name: string): SharpImage;
+  removeAlpha(): SharpImage;
   toColourspace(name: string): SharpImage;
   raw(options: { depth: 'uchar' }): SharpImage;
   toBuffer(options: {
