@@ -1,6 +1,6 @@
 import { nextTurn, throwIfAborted } from './failure.js';
-import { checkSoundShape, SoundError } from './mono-sink.js';
-import { soundFailure } from './sound-failure.js';
+import { checkSoundLength, checkSoundShape, SoundError } from './mono-sink.js';
+import { soundFailure, soundLimitsOf } from './sound-failure.js';
 import type { DecodedAudio, MediaPolicy, RawSamples, SampleArray } from './types.js';
 
 const SAMPLES_PER_TURN = 128 * 1024;
@@ -23,12 +23,14 @@ export async function toMonoSound(
   signal?: AbortSignal,
 ): Promise<DecodedAudio> {
   const samplingRate = Math.round(sound.samplingRate ?? nativeRate);
+  const limits = soundLimitsOf(policy);
   try {
     checkSoundShape(samplingRate, sound.numChannels);
-    const samples = await mixToMono(sound, policy.maxAudioSeconds * samplingRate, signal);
+    checkSoundLength(numSamplesOf(sound), samplingRate, limits);
+    const samples = await mixToMono(sound, signal);
     return { kind: 'audio', samples, samplingRate };
   } catch (error) {
-    throw error instanceof SoundError ? soundFailure(error.fault, policy.maxAudioSeconds) : error;
+    throw error instanceof SoundError ? soundFailure(error.fault, limits) : error;
   }
 }
 
@@ -38,14 +40,9 @@ export function numSamplesOf({ data, numChannels, layout }: RawSamples): number 
   return layout === 'frames' ? data.length : Math.floor(data.length / numChannels);
 }
 
-async function mixToMono(
-  sound: RawSamples,
-  maxSamples: number,
-  signal: AbortSignal | undefined,
-): Promise<Float32Array> {
+async function mixToMono(sound: RawSamples, signal: AbortSignal | undefined): Promise<Float32Array> {
   const numSamples = numSamplesOf(sound);
   if (numSamples === 0) throw new SoundError('empty');
-  if (numSamples > maxSamples) throw new SoundError('too_long');
   const isReady = sound.data instanceof Float32Array && sound.numChannels === 1;
   const mono = isReady ? (sound.data as Float32Array) : new Float32Array(numSamples);
   const mix = mixerOf(sound, numSamples);

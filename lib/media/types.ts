@@ -196,6 +196,8 @@ export interface MediaPolicy {
   /** Tensors of one item of ready-made embeddings, as given and as float32. */
   maxEmbeddingBytes: number;
   maxAudioSeconds: number;
+  /** Mono samples of one sound. */
+  maxAudioDecodedBytes: number;
   maxVideoFrames: number;
   maxVideoSeconds: number;
   maxRedirects: number;
