@@ -10,19 +10,29 @@ import {
   submitOptions,
   type StreamShape,
 } from '../generation.js';
+import { PromptOnlyRequest } from '../prompt-only.js';
 import { newId } from '../request-id.js';
 import { completionLogprobs, responseHead, sumUsages, wireUsage } from '../responses.js';
 import type { Route, ServerLLM } from '../types.js';
 
+/** What the answers to each prompt begin with: nothing, or the prompt as it was written or as its tokens read. */
+function echoesOf(llm: ServerLLM, { hasEcho, prompts }: CompletionRequest): string[] {
+  return prompts.map((prompt) => {
+    if (!hasEcho) return '';
+    return typeof prompt === 'string' ? prompt : llm.detokenize(prompt, { skipSpecialTokens: false });
+  });
+}
+
 function toChoice(
   output: CompletionOutput,
   index: number,
+  echo: string,
   result: RequestResult,
   body: CompletionRequest,
 ): object {
   return {
     index,
-    text: output.text,
+    text: echo + output.text,
     logprobs: completionLogprobs(output.logprobs),
     finish_reason: output.finishReason,
     stop_reason: output.stopReason,
@@ -32,10 +42,13 @@ function toChoice(
 
 function toResponse(llm: ServerLLM, id: string, results: RequestResult[], body: CompletionRequest): object {
   const numPerPrompt = body.sampling.n ?? 1;
+  const echoes = echoesOf(llm, body);
   return {
     ...responseHead(llm, id, 'text_completion'),
     choices: results.flatMap((result, prompt) =>
-      result.outputs.map((output) => toChoice(output, prompt * numPerPrompt + output.index, result, body)),
+      result.outputs.map((output) =>
+        toChoice(output, prompt * numPerPrompt + output.index, echoes[prompt] ?? '', result, body),
+      ),
     ),
     usage: wireUsage(sumUsages(results.map(({ usage }) => usage))),
     ...(body.returnTokenIds && results.length === 1 && { prompt_token_ids: results[0]!.promptTokenIds }),
@@ -54,6 +67,7 @@ function streamShape(
   running: RunningRequest[],
   body: CompletionRequest,
 ): StreamShape {
+  const echoes = echoesOf(llm, body);
   const progress = new Map<number, ChoiceProgress>();
   const progressOf = (choice: number): ChoiceProgress => {
     const known = progress.get(choice) ?? new ChoiceProgress();
@@ -68,7 +82,7 @@ function streamShape(
     known.numCharacters += (delta.logprobs ?? []).reduce((sum, { token }) => sum + token.length, 0);
     return {
       index,
-      text: delta.text,
+      text: isFirst ? (echoes[prompt] ?? '') + delta.text : delta.text,
       logprobs: completionLogprobs(delta.logprobs, offset),
       finish_reason: delta.finishReason ?? null,
       stop_reason: delta.stopReason ?? null,
@@ -96,13 +110,14 @@ async function handle(exchange: Exchange): Promise<void> {
   checkModel(llm, body.model);
   const id = newId('cmpl');
   const numPrompts = body.prompts.length;
-  const running = await submitAll(
+  const submitted = await submitAll(
     body.prompts.map((prompt, index) =>
       llm
         .submitPrompt(prompt, [], submitOptions(exchange, body, numPrompts === 1 ? id : `${id}-${index}`, {}))
         .catch((error: unknown) => blamePrompt(error, index, numPrompts)),
     ),
   );
+  const running = body.isPromptOnly ? submitted.map((request) => new PromptOnlyRequest(request)) : submitted;
   if (body.isStream) await streamAll(exchange, running, body, streamShape(llm, id, running, body));
   else exchange.sendJson(200, toResponse(llm, id, await collectAll(running), body));
 }
