@@ -109,8 +109,7 @@ export class LLM {
     messages: ChatMessage[],
     options: ChatOptions & { cacheSalt?: string | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<{ tokenIds: number[] }> {
-    const { promptIds } = await this.model.pipeline.expandChat(messages, options);
-    return { tokenIds: Array.from(promptIds) };
+    return { tokenIds: Array.from(await this.model.pipeline.expandChat(messages, options)) };
   }
 
   /** Ids of a text; control tokens that it spells are recognised. */

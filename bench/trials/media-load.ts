@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 
 import { LLM } from '../../dist/index.js';
-import { giveWayToAnswers } from '../../dist/llm/process-wide.js';
+import { collectRarely, giveWayToAnswers } from '../../dist/llm/process-wide.js';
 import { check, median, type Figure, type Trial, type TrialContext } from '../trial.js';
 import { visionCheckpoint } from './vision-model.js';
 
@@ -57,6 +57,7 @@ async function keepPreprocessing(
 }
 
 async function runWorkers(context: TrialContext): Promise<Figure[]> {
+  collectRarely();
   await giveWayToAnswers();
   const pictures = await photos();
   const models = [await load(context, 1), await load(context, 2)];
@@ -102,6 +103,7 @@ function percentile(values: readonly number[], share: number): number {
 }
 
 async function runUnderLoad(context: TrialContext): Promise<Figure[]> {
+  collectRarely();
   await giveWayToAnswers();
   const pictures = await photos();
   const llm = await load(context, 2);

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { unusedVariables } from '../llm/environment.js';
-import { giveWayToAnswers, returnFreedMemory } from '../llm/process-wide.js';
+import { collectRarely, giveWayToAnswers, returnFreedMemory } from '../llm/process-wide.js';
 import { createLogger } from '../server/log.js';
 import { serve } from '../server/serve.js';
 import { addIgnoredOptions, ignoredFlagsOf } from './ignored-flags.js';
@@ -102,6 +102,7 @@ async function runServe(model: string | undefined, flags: ServeFlags, command: C
   const unused = unusedVariables(process.env);
   if (unused.length > 0) logger.warn(`environment variables that are not used: ${unused.join(', ')}`);
   returnFreedMemory();
+  collectRarely();
   await giveWayToAnswers();
   const llm = await loadModel({
     ...toLLMOptions(model ?? takeModel(flags), flags),

@@ -12,6 +12,8 @@ function join(into: OutputDelta, delta: OutputDelta): void {
   into.stopReason = delta.stopReason;
 }
 
+type Next = IteratorResult<OutputDelta, undefined>;
+
 /**
  * Deltas between the engine and one consumer. One by one while the consumer keeps up; behind a slow one the newest
  * of each continuation are joined, so that at most MAX_SEPARATE + n objects wait.
@@ -21,14 +23,19 @@ export class DeltaQueue {
   private head = 0;
   private isEnded = false;
   private error: Error | undefined;
-  private wake: (() => void) | undefined;
+  /** Consumers that came before their delta, first come first served. */
+  private readonly waiting: { resolve: (next: Next) => void; reject: (error: Error) => void }[] = [];
 
   push(delta: OutputDelta): void {
+    const consumer = this.waiting.shift();
+    if (consumer !== undefined) {
+      consumer.resolve({ done: false, value: delta });
+      return;
+    }
     const isCrowded = this.deltas.length - this.head >= MAX_SEPARATE;
     const last = isCrowded ? this.lastOf(delta.index) : undefined;
     if (last === undefined) this.deltas.push(delta);
     else join(last, delta);
-    this.notify();
   }
 
   private lastOf(index: number): OutputDelta | undefined {
@@ -42,29 +49,29 @@ export class DeltaQueue {
     if (this.isEnded) return;
     this.isEnded = true;
     this.error = error;
-    this.notify();
+    for (const { resolve, reject } of this.waiting.splice(0)) {
+      if (error === undefined) resolve({ done: true, value: undefined });
+      else reject(error);
+    }
   }
 
-  /** The next delta; undefined at the end. Rejects with the error that ended the queue, after what came before it. */
-  async next(): Promise<OutputDelta | undefined> {
-    while (this.head === this.deltas.length && !this.isEnded) {
-      await new Promise<void>((resolve) => (this.wake = resolve));
-    }
+  /** The next delta, or the end. Rejects with the error that ended the queue, after what came before it. */
+  next(): Promise<Next> {
+    const delta = this.take();
+    if (delta !== undefined) return Promise.resolve({ done: false, value: delta });
+    if (this.error !== undefined) return Promise.reject(this.error);
+    if (this.isEnded) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
+  }
+
+  private take(): OutputDelta | undefined {
     const delta = this.deltas[this.head];
-    if (delta === undefined) {
-      if (this.error !== undefined) throw this.error;
-      return undefined;
-    }
+    if (delta === undefined) return undefined;
     this.head++;
     if (this.head >= MAX_SEPARATE || this.head === this.deltas.length) {
       this.deltas = this.deltas.slice(this.head);
       this.head = 0;
     }
     return delta;
-  }
-
-  private notify(): void {
-    this.wake?.();
-    this.wake = undefined;
   }
 }

@@ -5,7 +5,16 @@ import type { ResolvedSampling } from './sampling.js';
 import { StopStringScanner } from './stop-strings.js';
 import type { CompletionOutput, FinishReason, OutputDelta, TokenLogprob } from './types.js';
 
+// A BOM in an answer is text.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const FINISH_REASONS = { stop: 'stop', length: 'length', aborted: 'abort' } as const;
+
+/** Array.from takes the way of any iterable, several times as long. */
+function toNumbers(bytes: Uint8Array): number[] {
+  const numbers = new Array<number>(bytes.length);
+  for (let i = 0; i < bytes.length; i++) numbers[i] = bytes[i] as number;
+  return numbers;
+}
 
 /** One continuation: turns token events into deltas and keeps the whole. */
 export class OutputBuilder {
@@ -39,7 +48,8 @@ export class OutputBuilder {
   push(event: NativeEvent): { delta: OutputDelta; isStoppedHere: boolean } {
     const delta: OutputDelta = { index: this.index, text: '', tokenIds: [] };
     const logprobs: TokenLogprob[] = [];
-    for (const [i, tokenId] of event.tokenIds.entries()) {
+    for (let i = 0; i < event.tokenIds.length; i++) {
+      const tokenId = event.tokenIds[i] as number;
       delta.tokenIds.push(tokenId);
       const logprob = event.logprobs?.[i];
       if (logprob !== undefined) logprobs.push(this.describe(logprob));
@@ -91,22 +101,26 @@ export class OutputBuilder {
     delta.stopReason = this.stopReason;
   }
 
-  private describe(logprob: NativeLogprob): TokenLogprob {
-    return {
-      ...this.describeToken(logprob.tokenId),
-      logprob: logprob.logprob,
-      rank: logprob.rank,
-      top: logprob.top.map(([tokenId, value]) => ({ ...this.describeToken(tokenId), logprob: value })),
-    };
-  }
-
-  private describeToken(tokenId: number): { tokenId: number; token: string; bytes: number[] } {
+  // Field by field: objects that begin with a spread are many times slower to make.
+  private describe({ tokenId, logprob, rank, top }: NativeLogprob): TokenLogprob {
     const bytes = this.tokenizer.tokenBytes(tokenId);
     return {
       tokenId,
-      token: new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes),
-      bytes: Array.from(bytes),
+      token: this.spell(tokenId, bytes),
+      bytes: toNumbers(bytes),
+      logprob,
+      rank,
+      top: top.map(([id, value]) => this.describeOther(id, value)),
     };
+  }
+
+  private describeOther(tokenId: number, logprob: number): TokenLogprob['top'][number] {
+    const bytes = this.tokenizer.tokenBytes(tokenId);
+    return { tokenId, token: this.spell(tokenId, bytes), bytes: toNumbers(bytes), logprob };
+  }
+
+  private spell(tokenId: number, bytes: Uint8Array): string {
+    return this.tokenizer.wholeText(tokenId) ?? utf8.decode(bytes);
   }
 
   result(): CompletionOutput {

@@ -60,10 +60,7 @@ export class EngineRequest implements RunningRequest {
 
   [Symbol.asyncIterator](): AsyncIterator<OutputDelta> {
     return {
-      next: async () => {
-        const value = await this.queue.next();
-        return value === undefined ? { done: true, value } : { done: false, value };
-      },
+      next: () => this.queue.next(),
       return: () => {
         this.abort();
         return Promise.resolve({ done: true, value: undefined });

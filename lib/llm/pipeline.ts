@@ -6,9 +6,10 @@ import { snakeName, type ParamName } from '../engine/sampling.js';
 import type { PoolingResult } from '../engine/types.js';
 import type { RunningRequest } from '../engine/types.js';
 import { SensoriumError, toSensoriumError } from '../errors.js';
+import { disposeOfPrompt } from '../media/item-holds.js';
 import type { MediaResolver, MediaTimings } from '../media/resolver.js';
 import type { MediaOptions, MediaPart } from '../media/types.js';
-import type { ExpandedPrompt, Processor } from '../processors/types.js';
+import type { ExpandedPrompt, KeyedItem, Processor } from '../processors/types.js';
 import type { ChatMessage, ChatOptions, RenderedPrompt } from '../request/types.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { Task } from './runner.js';
@@ -98,21 +99,22 @@ export class RequestPipeline {
     rendered: RenderedPrompt,
     options: MediaOptions & PrepareOptions & { isNormalized: boolean },
   ): Promise<PoolingResult> {
-    const { prompt } = await this.expand(rendered, options);
     const { isNormalized, cacheSalt = '', signal } = options;
-    return this.parts.engine.pool({ prompt, cacheSalt, isNormalized, signal });
+    return this.withPrompt(rendered, options, ({ prompt }) =>
+      this.parts.engine.pool({ prompt, cacheSalt, isNormalized, signal }),
+    );
   }
 
   /** The chat's token ids, each medium expanded to its tokens. */
   async expandChat(
     messages: readonly ChatMessage[],
     options: ChatOptions & PrepareOptions,
-  ): Promise<ExpandedPrompt> {
+  ): Promise<Int32Array> {
     this.checkTask();
     try {
       this.parts.resolver.checkOptions(options);
       const rendered = await this.renderChat(messages, options);
-      return (await this.expand(rendered, options)).prompt;
+      return await this.withPrompt(rendered, options, ({ prompt }) => prompt.promptIds);
     } catch (error) {
       return blameMessages(error);
     }
@@ -131,17 +133,18 @@ export class RequestPipeline {
     shareSignal(options.signal);
     this.parts.engine.checkBeforehand(sampling, nameOf(options));
     this.parts.resolver.checkOptions(options);
-    const { prompt, timings } = await this.expand(await render(), options);
-    return this.parts.engine.submit(
-      {
-        requestId: options.requestId ?? `req-${randomUUID()}`,
-        prompt,
-        sampling,
-        cacheSalt: options.cacheSalt ?? '',
-        signal: options.signal,
-        timings: { ...timings, totalMs: performance.now() - startedAt },
-      },
-      nameOf(options),
+    return this.withPrompt(await render(), options, ({ prompt, timings }) =>
+      this.parts.engine.submit(
+        {
+          requestId: options.requestId ?? `req-${randomUUID()}`,
+          prompt,
+          sampling,
+          cacheSalt: options.cacheSalt ?? '',
+          signal: options.signal,
+          timings: { ...timings, totalMs: performance.now() - startedAt },
+        },
+        nameOf(options),
+      ),
     );
   }
 
@@ -189,19 +192,30 @@ export class RequestPipeline {
     },
   };
 
-  private async expand(rendered: RenderedPrompt, options: MediaOptions & PrepareOptions): Promise<Prepared> {
+  /** Hands the expanded prompt to `use`. Its media may be gone after that, but for what the engine was given. */
+  private async withPrompt<T>(
+    rendered: RenderedPrompt,
+    options: MediaOptions & PrepareOptions,
+    use: (prepared: Prepared) => T | Promise<T>,
+  ): Promise<T> {
     const { processor, resolver, engine, tokenizer } = this.parts;
+    const { tokenIds, media } = rendered;
     const { maxModelLen } = engine.info;
     // Media only add tokens: a prompt that is too long already needs no download.
-    if (rendered.tokenIds.length > maxModelLen - 1)
-      throw promptTooLong(rendered.tokenIds.length, maxModelLen);
+    if (tokenIds.length > maxModelLen - 1) throw promptTooLong(tokenIds.length, maxModelLen);
     const timings: MediaTimings = { fetchMs: 0, preprocessMs: 0 };
+    const expand = (items: KeyedItem[]): ExpandedPrompt => processor.expand(tokenIds, items, tokenizer);
+    if (media.length === 0) return use({ prompt: expand([]), timings });
+    const useItems = async (items: KeyedItem[]): Promise<T> => {
+      const prompt = expand(items);
+      try {
+        return await use({ prompt, timings });
+      } finally {
+        disposeOfPrompt(prompt, items);
+      }
+    };
     const { mediaIoKwargs, mmProcessorKwargs, cacheSalt = '', signal } = options;
     const context = { tenant: cacheSalt, signal, timings };
-    const items =
-      rendered.media.length === 0
-        ? []
-        : await resolver.resolve(rendered.media, { mediaIoKwargs, mmProcessorKwargs }, context);
-    return { prompt: processor.expand(rendered.tokenIds, items, tokenizer), timings };
+    return resolver.withItems(media, { mediaIoKwargs, mmProcessorKwargs }, context, useItems);
   }
 }

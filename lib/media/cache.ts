@@ -1,5 +1,6 @@
 import type { KeyedItem, ProcessedItem } from '../processors/types.js';
 import { abortReason, throwIfAborted } from './failure.js';
+import { disposeItem, ItemHolds } from './item-holds.js';
 
 export interface ProcessedItemCacheStats {
   queries: number;
@@ -13,12 +14,18 @@ interface Computation {
   promise: Promise<KeyedItem>;
   controller: AbortController;
   numWaiters: number;
+  /** Once it is made, held for those who wait. */
+  item?: KeyedItem | undefined;
 }
 
-/** Processed items by key, least recently used out first, at most `maxBytes`. 0 keeps nothing. */
+/**
+ * Processed items by key, least recently used out first, at most `maxBytes`. 0 keeps nothing.
+ * Every item that it hands out is held for the caller until `release`; then, where it is not kept, its memory is given back at once.
+ */
 export class ProcessedItemCache {
   private readonly items = new Map<string, KeyedItem>();
   private readonly computations = new Map<string, Computation>();
+  private readonly holds = new ItemHolds();
   private bytes = 0;
   private readonly counters = { queries: 0, hits: 0, evictions: 0 };
 
@@ -36,7 +43,12 @@ export class ProcessedItemCache {
     this.counters.hits++;
     this.items.delete(key);
     this.items.set(key, item);
-    return item;
+    return this.holds.take(item);
+  }
+
+  /** Ends a caller's hold of an item. */
+  release(item: KeyedItem): void {
+    this.holds.release(item);
   }
 
   /**
@@ -84,48 +96,77 @@ export class ProcessedItemCache {
   ): Promise<KeyedItem> {
     computation.numWaiters++;
     try {
-      return await untilAborted(computation.promise, signal);
+      return this.holds.take(await untilAborted(computation.promise, signal));
     } finally {
       computation.numWaiters--;
-      if (computation.numWaiters === 0) this.abandon(key, computation);
+      if (computation.numWaiters === 0) this.leave(key, computation);
     }
   }
 
   clear(): void {
+    for (const item of this.items.values()) this.holds.release(item);
     this.items.clear();
     this.bytes = 0;
   }
 
   private start(key: string, compute: (signal: AbortSignal) => Promise<ProcessedItem>): Computation {
     const controller = new AbortController();
-    const promise = compute(controller.signal).then((item) => this.store(key, item));
-    const computation = { promise, controller, numWaiters: 0 };
-    this.computations.set(key, computation);
-    const forget = (): void => {
+    const end = (): void => {
       if (this.computations.get(key) === computation) this.computations.delete(key);
     };
-    promise.then(forget, forget);
+    const promise = compute(controller.signal).then(
+      (item) => {
+        end();
+        return this.settle(key, computation, item);
+      },
+      (error: unknown) => {
+        end();
+        throw error;
+      },
+    );
+    const computation: Computation = { promise, controller, numWaiters: 0 };
+    this.computations.set(key, computation);
     return computation;
   }
 
-  private abandon(key: string, computation: Computation): void {
+  private settle(key: string, computation: Computation, made: ProcessedItem): KeyedItem {
+    const item = this.holds.take(this.store(key, made));
+    if (computation.numWaiters === 0) this.holds.release(item);
+    else computation.item = item;
+    return item;
+  }
+
+  /** The last one who waited has gone: work that goes on ends, and what was made is nobody's. */
+  private leave(key: string, computation: Computation): void {
+    if (computation.item !== undefined) this.holds.release(computation.item);
+    computation.item = undefined;
     if (this.computations.get(key) !== computation) return;
     this.computations.delete(key);
     computation.controller.abort();
   }
 
-  private store(key: string, item: ProcessedItem): KeyedItem {
-    const keyed: KeyedItem = { ...item, key };
-    if (item.sizeBytes > this.maxBytes || this.items.has(key)) return this.items.get(key) ?? keyed;
-    this.items.set(key, keyed);
+  /** The item, kept where there is room; the one that is kept already where its key was computed twice. */
+  private store(key: string, made: ProcessedItem): KeyedItem {
+    const kept = this.items.get(key);
+    if (kept !== undefined) {
+      disposeItem(made);
+      return kept;
+    }
+    const item: KeyedItem = { ...made, key };
+    if (item.sizeBytes <= this.maxBytes) this.keep(item);
+    return item;
+  }
+
+  private keep(item: KeyedItem): void {
+    this.items.set(item.key, this.holds.take(item));
     this.bytes += item.sizeBytes;
     for (const [oldKey, old] of this.items) {
       if (this.bytes <= this.maxBytes) break;
       this.items.delete(oldKey);
       this.bytes -= old.sizeBytes;
       this.counters.evictions++;
+      this.holds.release(old);
     }
-    return keyed;
   }
 }
 

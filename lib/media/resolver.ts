@@ -105,26 +105,48 @@ export class MediaResolver {
   }
 
   /**
-   * Items of `parts`, in their order, all modalities at once. A known uuid or content is neither fetched, decoded nor
-   * processed again. The first failure ends the others and is thrown with the part's `param`.
+   * What `use` makes of the items of `parts`, in their order, all modalities at once. A known uuid or content is neither fetched,
+   * decoded nor processed again. Items may lose their memory once `use` has ended. The first failure ends the others and is
+   * thrown with the part's `param`.
    */
-  async resolve(parts: MediaPart[], options: MediaOptions, context: ResolveContext): Promise<KeyedItem[]> {
+  async withItems<T>(
+    parts: MediaPart[],
+    options: MediaOptions,
+    context: ResolveContext,
+    use: (items: KeyedItem[]) => T | Promise<T>,
+  ): Promise<T> {
     throwIfAborted(context.signal);
     const works = this.plan(parts, options, context);
+    const items: (KeyedItem | undefined)[] = [];
+    try {
+      await this.resolve(works, parts, items, context.signal);
+      return await use(items as KeyedItem[]);
+    } finally {
+      for (const item of items) if (item !== undefined) this.options.cache.release(item);
+    }
+  }
+
+  /** Fills `items`, whose holder releases them, whether it fails or not. */
+  private async resolve(
+    works: Work[],
+    parts: MediaPart[],
+    items: (KeyedItem | undefined)[],
+    outer: AbortSignal | undefined,
+  ): Promise<void> {
     const failure = new AbortController();
-    const signal = context.signal ? AbortSignal.any([context.signal, failure.signal]) : failure.signal;
+    const signal = outer ? AbortSignal.any([outer, failure.signal]) : failure.signal;
     let firstError: SensoriumError | undefined;
-    const items = await Promise.all(
-      works.map((work) =>
-        this.resolvePart(work, parts, signal).catch((error: unknown) => {
+    await Promise.all(
+      works.map(async (work, index) => {
+        try {
+          items[index] = await this.resolvePart(work, parts, signal);
+        } catch (error) {
           firstError ??= toSensoriumError(error).withParam(work.part.param);
           failure.abort();
-          return undefined;
-        }),
-      ),
+        }
+      }),
     );
     if (firstError) throw firstError;
-    return items as KeyedItem[];
   }
 
   /** All parts checked; what they share is the request's. */
@@ -211,6 +233,7 @@ export class MediaResolver {
     );
   }
 
+  /** The caller releases it. */
   private async resolvePart(work: Work, parts: MediaPart[], signal: AbortSignal): Promise<KeyedItem> {
     const { cache } = this.options;
     const { source } = work.part;
@@ -291,12 +314,17 @@ export class MediaResolver {
       throwIfAborted(signal);
       const item = await this.options.processor.process(decoded, settings.processorKwargs);
       // Pixels that were decoded here are nobody else's.
-      if (loaded.kind === 'bytes' && decoded.kind === 'image') this.options.release?.(decoded.data);
+      if (loaded.kind === 'bytes') this.releasePixels(decoded);
       return item;
     } finally {
       for (const lease of leases) lease.release();
       timings.preprocessMs = Math.max(timings.preprocessMs, performance.now() - start);
     }
+  }
+
+  private releasePixels(media: DecodedMedia): void {
+    if (media.kind === 'audio') return;
+    for (const pixels of media.kind === 'image' ? [media.data] : media.frames) this.options.release?.(pixels);
   }
 
   private async decode(

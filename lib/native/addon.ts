@@ -23,7 +23,10 @@ export interface CpuInfo {
   isas: string[];
 }
 
-/** Opaque, immutable, reference-counted encoder input (patches or log-mel) that never leaves native memory. */
+/**
+ * Opaque, immutable, reference-counted encoder input (patches or log-mel) that never leaves native memory. Every use of one that
+ * was disposed of throws `invalid_argument`.
+ */
 export interface NativeMedia {
   readonly modality: 'image' | 'video' | 'audio';
   /** Held bytes: pictures as 8-bit patches, sounds as float32. */
@@ -36,6 +39,11 @@ export interface NativeMedia {
   readonly tiles: { rows: number; columns: number; packedHeight: number; packedWidth: number } | null;
   /** Copy of the features as floats, row-major (tests). */
   features(): Float32Array;
+  /**
+   * Gives the memory back. The garbage collector does not know its size, so every owner must. Requests that were submitted keep
+   * theirs.
+   */
+  dispose(): void;
 }
 
 export interface NativePatchOptions {

@@ -51,8 +51,13 @@ export function createQwen25OmniProcessor(
   const processClip = async (video: DecodedVideo, options: JsonObject): Promise<ProcessedItem> => {
     const item = await processVideo(addon, video, withRequestedLimits(videoRules, options));
     if (video.audio === undefined) return item;
-    const audio = await processAudio(video.audio);
-    return { ...item, audio, sizeBytes: item.sizeBytes + audio.sizeBytes };
+    try {
+      const audio = await processAudio(video.audio);
+      return { ...item, audio, sizeBytes: item.sizeBytes + audio.sizeBytes };
+    } catch (error) {
+      item.media.dispose();
+      throw error;
+    }
   };
 
   return {

@@ -53,8 +53,13 @@ export function createQwen3OmniProcessor(
   const processClip = async (video: DecodedVideo, options: JsonObject): Promise<ProcessedItem> => {
     const item = await processVideo(addon, video, withRequestedLimits(videoRules, options));
     if (video.audio === undefined) return item;
-    const audio = await processAudio(video.audio);
-    return { ...item, audio, sizeBytes: item.sizeBytes + audio.sizeBytes };
+    try {
+      const audio = await processAudio(video.audio);
+      return { ...item, audio, sizeBytes: item.sizeBytes + audio.sizeBytes };
+    } catch (error) {
+      item.media.dispose();
+      throw error;
+    }
   };
   const writeItem = interleavingWriter(tokens, (video, audio) =>
     mergeByTime(video, audio, positionsPerSecond, videoRules),

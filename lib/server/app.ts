@@ -6,6 +6,8 @@ import { Authenticator } from './auth.js';
 import { BodyReader } from './body.js';
 import { runExchange } from './exchange.js';
 import { ServerMetrics } from './metrics.js';
+import { IdSource } from './request-id.js';
+import { modelFields } from './responses.js';
 import { ROUTES } from './route-table.js';
 import type { AppOptions, Route, ServerContext, ServerLLM } from './types.js';
 
@@ -19,6 +21,8 @@ export function createContext(llm: ServerLLM, options: AppOptions = {}): ServerC
     metrics: new ServerMetrics(llm),
     auth: new Authenticator(options.apiKeys ?? []),
     bodies: new BodyReader(maxBodyMb, options.maxInFlightBodyMb ?? maxBodyMb * 8),
+    ids: new IdSource(),
+    modelFields: modelFields(llm),
     stallTimeoutMs: options.stallTimeoutMs ?? 60_000,
     isDraining: false,
     numActive: 0,
@@ -88,10 +92,10 @@ export function createListener(
   context: ServerContext,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const app = createExpressApp(context);
-  const exact = new Map(ROUTES.map((route) => [`${route.method} ${route.path}`, route]));
+  const exact = new Map(ROUTES.map((route) => [route.path, route]));
   return (request, response) => {
-    const route = exact.get(`${request.method} ${request.url}`);
-    if (route === undefined) app(request, response);
+    const route = exact.get(request.url ?? '');
+    if (route === undefined || route.method !== request.method) app(request, response);
     else void runExchange(context, route, request, response);
   };
 }

@@ -1,7 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { SensoriumError, toSensoriumError } from '../errors.js';
 import type { FormBody } from './multipart.js';
-import { requestIdOf } from './request-id.js';
 import type { NodeRequest, NodeResponse, Route, ServerContext } from './types.js';
 
 /** How long, and how much of, an unwanted request body is read away so that the client sees the answer. */
@@ -13,7 +12,6 @@ export class Exchange {
   readonly requestId: string;
   /** Of the answer, whatever it says. Given with its head: setting them one by one takes a slower way through node:http. */
   readonly headers: OutgoingHttpHeaders;
-  /** Made when somebody asks for it. */
   #controller: AbortController | undefined;
   #hasLeft = false;
   /** Names the API key's holder; empty without keys. */
@@ -24,7 +22,7 @@ export class Exchange {
     readonly request: NodeRequest,
     readonly response: NodeResponse,
   ) {
-    this.requestId = requestIdOf(request);
+    this.requestId = context.ids.requestIdOf(request);
     this.headers = { 'x-request-id': this.requestId };
     const onEnd = (): void => {
       if (!response.writableFinished) this.#leave();
@@ -33,7 +31,12 @@ export class Exchange {
     response.on('error', onEnd);
   }
 
-  /** Aborts when the client leaves before the answer is complete. */
+  /** Whether the client left before the answer was complete. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
+  /** Aborts when the client leaves before the answer is complete. Made when first read: it costs more than checking a small body. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     if (this.#hasLeft) this.#controller.abort();
@@ -54,7 +57,12 @@ export class Exchange {
   }
 
   sendJson(status: number, body: unknown): void {
-    this.sendText(status, 'application/json; charset=utf-8', JSON.stringify(body));
+    this.sendJsonText(status, JSON.stringify(body));
+  }
+
+  /** `text` is JSON already. */
+  sendJsonText(status: number, text: string): void {
+    this.sendText(status, 'application/json; charset=utf-8', text);
   }
 
   sendText(status: number, contentType: string, text: string): void {

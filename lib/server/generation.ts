@@ -4,7 +4,7 @@ import type { GenerationBody } from '../request/common.js';
 import type { SubmitOptions } from '../llm/types.js';
 import { cacheSaltOf } from './auth.js';
 import type { Exchange } from './exchange.js';
-import { sumUsages, wireUsage, type ResponseHead, type WireUsage } from './responses.js';
+import { countsJson, sumUsages, usageJson, type JsonText } from './responses.js';
 import { EventStream } from './sse.js';
 import type { ServerLLM } from './types.js';
 
@@ -26,9 +26,23 @@ export function submitOptions<T extends object>(
   filled.sampling = body.sampling;
   filled.requestId = requestId;
   filled.cacheSalt = cacheSaltOf(exchange.tenant, body.cacheSalt);
-  filled.signal = exchange.signal;
   filled.paramStyle = 'snake';
-  return filled;
+  return withSignal(filled, exchange);
+}
+
+const EXCHANGE = Symbol('exchange');
+const LAZY_SIGNAL: PropertyDescriptor & ThisType<{ [EXCHANGE]: Exchange }> = {
+  enumerable: true,
+  configurable: true,
+  get() {
+    return this[EXCHANGE].signal;
+  },
+};
+
+/** `options` whose signal is made when it is read. */
+function withSignal<T extends object>(options: T & { [EXCHANGE]?: Exchange }, exchange: Exchange): T {
+  options[EXCHANGE] = exchange;
+  return Object.defineProperty(options, 'signal', LAZY_SIGNAL);
 }
 
 /** Submits every prompt or none: when one is refused, the others are aborted. */
@@ -64,14 +78,15 @@ export async function collectAll(running: readonly RunningRequest[]): Promise<Re
   }
 }
 
-/** How a route words its stream. `choice` is the index among all choices of the request. */
+/** How a route words its stream, in JSON. `choice` is the index among all choices of the request. */
 export interface StreamShape {
-  head: ResponseHead;
+  /** What all events begin with. */
+  head: JsonText;
   /** Choices that come before the first delta of all. */
-  opening(): object[];
-  choice(delta: OutputDelta, choice: number, prompt: number): object;
-  /** Fields beside `choices`, told with the first event. */
-  firstFields(): object;
+  opening(): JsonText[];
+  choice(delta: OutputDelta, choice: number, prompt: number): JsonText;
+  /** Fields beside `choices`, told with the first event, each with a comma before it. */
+  firstFields(): JsonText;
 }
 
 /** Streams the deltas of all prompts, one event each, then the usage if it was asked for. */
@@ -86,7 +101,7 @@ export async function streamAll(
   try {
     await Promise.all(running.map((request, prompt) => pump(exchange, request, prompt, body, writer)));
     const results = await collectAll(running);
-    if (body.hasUsageEvent) await writer.writeUsage(sumUsages(results.map(({ usage }) => usage)));
+    if (body.hasUsageEvent) writer.writeUsage(sumUsages(results.map(({ usage }) => usage)));
     stream.end();
   } catch (error) {
     for (const request of running) request.abort();
@@ -104,15 +119,18 @@ async function pump(
   body: GenerationBody,
   writer: ChunkWriter,
 ): Promise<void> {
+  const { metrics } = exchange.context;
+  const firstChoice = prompt * (body.sampling.n ?? 1);
   let lastMs: number | undefined;
   for await (const delta of request) {
     const nowMs = performance.now();
-    if (lastMs !== undefined) exchange.context.metrics.observeInterToken(nowMs - lastMs);
+    if (lastMs !== undefined) metrics.observeInterToken(nowMs - lastMs);
     lastMs = nowMs;
-    await writer.writeDelta(delta, prompt, prompt * (body.sampling.n ?? 1) + delta.index);
+    if (!writer.writeDelta(delta, prompt, firstChoice + delta.index)) await writer.untilDrained();
   }
 }
 
+/** Words deltas as events. What it writes gives false when the client does not keep up. */
 class ChunkWriter {
   #isFirst = true;
   #numCompletionTokens = 0;
@@ -124,39 +142,38 @@ class ChunkWriter {
     private readonly shape: StreamShape,
   ) {}
 
-  async writeDelta(delta: OutputDelta, prompt: number, choice: number): Promise<void> {
+  untilDrained(): Promise<void> {
+    return this.stream.untilDrained();
+  }
+
+  writeDelta(delta: OutputDelta, prompt: number, choice: number): boolean {
     if (this.#isFirst) {
       this.#isFirst = false;
-      await this.#writeOpening();
+      this.#writeOpening();
     }
     this.#numCompletionTokens += delta.tokenIds.length;
-    await this.stream.send(this.#chunk([this.shape.choice(delta, choice, prompt)]));
+    return this.#write(this.shape.choice(delta, choice, prompt));
   }
 
-  async writeUsage(usage: Usage): Promise<void> {
-    await this.stream.send({ ...this.shape.head, choices: [], usage: wireUsage(usage) });
+  writeUsage(usage: Usage): boolean {
+    return this.stream.write(`${this.shape.head},"choices":[],"usage":${usageJson(usage)}}`);
   }
 
-  async #writeOpening(): Promise<void> {
+  #writeOpening(): void {
     let extra = this.shape.firstFields();
     for (const choice of this.shape.opening()) {
-      await this.stream.send({ ...this.#chunk([choice]), ...extra });
-      extra = {};
+      this.#write(choice, extra);
+      extra = '';
     }
   }
 
-  #chunk(choices: object[]): object {
-    const chunk = { ...this.shape.head, choices };
-    if (this.body.hasContinuousUsage) return { ...chunk, usage: this.#usageSoFar() };
-    return this.body.hasUsageEvent ? { ...chunk, usage: null } : chunk;
+  #write(choice: JsonText, extra = ''): boolean {
+    return this.stream.write(`${this.shape.head},"choices":[${choice}]${this.#usageField()}${extra}}`);
   }
 
-  #usageSoFar(): WireUsage {
+  #usageField(): JsonText {
+    if (!this.body.hasContinuousUsage) return this.body.hasUsageEvent ? ',"usage":null' : '';
     const numPrompt = this.running.reduce((sum, { promptTokenIds }) => sum + promptTokenIds.length, 0);
-    return {
-      prompt_tokens: numPrompt,
-      completion_tokens: this.#numCompletionTokens,
-      total_tokens: numPrompt + this.#numCompletionTokens,
-    };
+    return `,"usage":${countsJson(numPrompt, this.#numCompletionTokens)}`;
   }
 }

@@ -69,8 +69,8 @@ export class ServerMetrics {
   readonly #llm: ServerLLM;
   readonly #stopObserving: () => void;
   readonly #mirrors: ((stats: LLMStats) => void)[] = [];
-  /** Counted here and handed over when somebody looks: a labelled counter costs too much for every request. */
-  readonly #numRequests = new Map<string, { route: string; status: string; count: number }>();
+  /** By route and status. Handed over when somebody looks: a labelled counter costs too much for every request. */
+  readonly #numRequests = new Map<string, Map<number, number>>();
   readonly #finished = new Counter({
     name: 'sensorium_generations_total',
     help: 'Generation requests that ended, by how: a finish reason, or the code of an error.',
@@ -139,10 +139,9 @@ export class ServerMetrics {
   }
 
   countRequest(route: string, status: number): void {
-    const key = `${status} ${route}`;
-    const known = this.#numRequests.get(key);
-    if (known === undefined) this.#numRequests.set(key, { route, status: String(status), count: 1 });
-    else known.count++;
+    const byStatus = this.#numRequests.get(route) ?? new Map<number, number>();
+    if (byStatus.size === 0) this.#numRequests.set(route, byStatus);
+    byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
   }
 
   observeInterToken(milliseconds: number): void {
@@ -169,8 +168,8 @@ export class ServerMetrics {
     });
     this.#mirrors.push(() => {
       counter.reset();
-      for (const { route, status, count } of this.#numRequests.values())
-        counter.inc({ route, status }, count);
+      for (const [route, byStatus] of this.#numRequests)
+        for (const [status, count] of byStatus) counter.inc({ route, status }, count);
     });
   }
 

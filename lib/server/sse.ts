@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { SensoriumError } from '../errors.js';
 import type { Exchange } from './exchange.js';
 
@@ -6,6 +5,8 @@ import type { Exchange } from './exchange.js';
 export class EventStream {
   readonly #exchange: Exchange;
   #hasBegun = false;
+  /** While somebody waits for the client to read. */
+  #drained: Promise<void> | undefined;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -17,10 +18,38 @@ export class EventStream {
 
   /** Writes one event and waits while the client does not keep up. */
   async send(data: unknown): Promise<void> {
-    const { response, signal } = this.#exchange;
-    if (signal.aborted) throw new SensoriumError('request_cancelled', 'The client left.');
+    if (!this.write(JSON.stringify(data))) await this.untilDrained();
+  }
+
+  /** Writes one event; false: the client does not keep up, so wait before the next. */
+  write(json: string): boolean {
+    const { response, hasLeft } = this.#exchange;
+    if (hasLeft) throw new SensoriumError('request_cancelled', 'The client left.');
     if (!this.#hasBegun) this.#begin();
-    if (!response.write(`data: ${JSON.stringify(data)}\n\n`)) await this.#untilDrained();
+    return response.write(`data: ${json}\n\n`);
+  }
+
+  /** Resolves once the client has read what was written. Rejects, and ends the connection, when it leaves or stops reading. */
+  untilDrained(): Promise<void> {
+    return (this.#drained ??= this.#waitForDrain());
+  }
+
+  #waitForDrain(): Promise<void> {
+    const { response, context } = this.#exchange;
+    return new Promise((resolve, reject) => {
+      const settle = (isDrained: boolean): void => {
+        clearTimeout(timer);
+        response.off('drain', onDrain).off('close', onGone).off('error', onGone);
+        this.#drained = undefined;
+        if (isDrained) return resolve();
+        response.destroy();
+        reject(new SensoriumError('request_cancelled', 'The client left or stopped reading.'));
+      };
+      const onDrain = (): void => settle(true);
+      const onGone = (): void => settle(false);
+      const timer = setTimeout(onGone, context.stallTimeoutMs);
+      response.on('drain', onDrain).on('close', onGone).on('error', onGone);
+    });
   }
 
   /** Tells an error in the stream and ends it. */
@@ -44,16 +73,5 @@ export class EventStream {
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
     });
-  }
-
-  async #untilDrained(): Promise<void> {
-    const { response, signal, context } = this.#exchange;
-    const timeout = AbortSignal.timeout(context.stallTimeoutMs);
-    try {
-      await once(response, 'drain', { signal: AbortSignal.any([signal, timeout]) });
-    } catch (cause) {
-      response.destroy();
-      throw new SensoriumError('request_cancelled', 'The client left or stopped reading.', { cause });
-    }
   }
 }

@@ -5,6 +5,7 @@ import type { Authenticator } from './auth.js';
 import type { BodyReader } from './body.js';
 import type { Exchange } from './exchange.js';
 import type { ServerMetrics } from './metrics.js';
+import type { IdSource } from './request-id.js';
 
 /** What the server needs of a loaded model. */
 export type ServerLLM = Pick<
@@ -53,7 +54,10 @@ export interface ServerContext {
   readonly metrics: ServerMetrics;
   readonly auth: Authenticator;
   readonly bodies: BodyReader;
+  readonly ids: IdSource;
   readonly stallTimeoutMs: number;
+  /** JSON of what every answer says of the model. */
+  readonly modelFields: string;
   /** Set once: new requests get `shutting_down`. */
   isDraining: boolean;
   /** Requests being answered now. */

@@ -12,6 +12,8 @@ export class Detokenizer {
   /** Bytes of single-byte tokens that nothing else followed yet. */
   private run: number[] = [];
   private isAtStart = true;
+  /** Whether nothing is begun: neither a run nor a character. */
+  private isBetweenTexts = true;
 
   constructor(
     private readonly tokenizer: Tokenizer,
@@ -20,8 +22,12 @@ export class Detokenizer {
 
   /** The text that became complete with this token; may be empty. */
   push(tokenId: number): string {
+    const wholeText = this.tokenizer.wholeText(tokenId);
+    if (wholeText !== undefined && this.isBetweenTexts) return this.withoutFirstBlank(wholeText);
     if (this.skipSpecialTokens && this.tokenizer.isSpecial(tokenId)) return '';
     const bytes = this.tokenizer.tokenBytes(tokenId);
+    // A whole text ends what was begun before it.
+    this.isBetweenTexts = wholeText !== undefined;
     if (this.tokenizer.isByteFallback(tokenId)) {
       this.run.push(...bytes);
       return '';
@@ -31,6 +37,7 @@ export class Detokenizer {
 
   /** What an incomplete character leaves at the end. */
   flush(): string {
+    this.isBetweenTexts = true;
     return this.withoutFirstBlank(this.endRun() + this.decoder.decode());
   }
 

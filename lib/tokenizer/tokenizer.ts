@@ -27,6 +27,7 @@ export type TokenCheck = (numTokens: number) => void;
 const PROBE = '\u0000';
 
 const utf8 = new TextEncoder();
+const strictUtf8 = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 
 /** A checkpoint's tokenizer. Gives the ids of Hugging Face's own, on two footings: control tokens recognised or not. */
 export class Tokenizer {
@@ -45,6 +46,8 @@ export class Tokenizer {
   private readonly encoder: StepEncoder;
   private readonly prefixIds: number[];
   private readonly suffixIds: number[];
+  /** By id, as answers ask for them. */
+  private readonly wholeTexts = new Map<number, string | undefined>();
 
   /** `placeholders`: spellings that count as control tokens besides the special ones, in the vocabulary or not. */
   constructor(
@@ -133,6 +136,25 @@ export class Tokenizer {
     if (added !== undefined) return utf8.encode(added.content);
     const token = this.vocab[tokenId];
     return token === undefined ? new Uint8Array(0) : this.decoding.toBytes(token);
+  }
+
+  /** The text of a token of the vocabulary that begins and ends between characters; undefined for all others. */
+  wholeText(tokenId: number): string | undefined {
+    const known = this.wholeTexts.get(tokenId);
+    if (known !== undefined || this.wholeTexts.has(tokenId)) return known;
+    const text = this.readWholeText(tokenId);
+    // Ids of the vocabulary alone, so that the map is bounded.
+    if (tokenId < this.vocabSize) this.wholeTexts.set(tokenId, text);
+    return text;
+  }
+
+  private readWholeText(tokenId: number): string | undefined {
+    if (this.addedTokens.byId.has(tokenId) || this.isByteFallback(tokenId)) return undefined;
+    try {
+      return strictUtf8.decode(this.tokenBytes(tokenId)) || undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Whether a token stands for one byte of a character that the vocabulary lacks. */

@@ -31,11 +31,11 @@ Shape shape_of(const ProcessedMedia& media) {
 }  // namespace
 
 Napi::Function MediaObject::define(Napi::Env env) {
-  return DefineClass(
-      env, "NativeMedia",
-      {InstanceAccessor<&MediaObject::modality>("modality"), InstanceAccessor<&MediaObject::size_bytes>("sizeBytes"),
-       InstanceAccessor<&MediaObject::grid>("grid"), InstanceAccessor<&MediaObject::num_rows>("numRows"),
-       InstanceAccessor<&MediaObject::tiles>("tiles"), InstanceMethod<&MediaObject::features>("features")});
+  return DefineClass(env, "NativeMedia",
+                     {InstanceAccessor<&MediaObject::modality>("modality"),
+                      InstanceAccessor<&MediaObject::size_bytes>("sizeBytes"), InstanceAccessor<&MediaObject::grid>("grid"),
+                      InstanceAccessor<&MediaObject::num_rows>("numRows"), InstanceAccessor<&MediaObject::tiles>("tiles"),
+                      InstanceMethod<&MediaObject::features>("features"), InstanceMethod<&MediaObject::dispose>("dispose")});
 }
 
 Napi::Object MediaObject::create(Napi::Env env, std::shared_ptr<const ProcessedMedia> media) {
@@ -50,58 +50,71 @@ std::shared_ptr<const ProcessedMedia> MediaObject::from(const Napi::Value& value
   if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kMediaTag)) {
     throw Error(ErrorCode::kInvalidArgument, path + " must be media that this addon made");
   }
-  return Unwrap(value.As<Napi::Object>())->media_;
+  std::shared_ptr<const ProcessedMedia> media = Unwrap(value.As<Napi::Object>())->media_;
+  if (!media) throw Error(ErrorCode::kInvalidArgument, path + " was disposed of");
+  return media;
 }
 
 MediaObject::MediaObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   media_ = std::exchange(AddonData::of(info.Env()).next_media, nullptr);
   if (!media_) throw to_js_error(info.Env(), {ErrorCode::kInvalidArgument, "NativeMedia is made by the addon only"});
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), static_cast<int64_t>(media_->size_bytes()));
 }
 
-void MediaObject::Finalize(Napi::BasicEnv env) {
-  if (media_) Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(media_->size_bytes()));
+void MediaObject::dispose(const Napi::CallbackInfo& /*info*/) { media_.reset(); }
+
+const ProcessedMedia& MediaObject::media() const {
+  if (!media_) throw Error(ErrorCode::kInvalidArgument, "the media was disposed of");
+  return *media_;
 }
 
 Napi::Value MediaObject::modality(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), modality_name(media_->modality));
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::String::New(info.Env(), modality_name(media().modality)); });
 }
 
 Napi::Value MediaObject::size_bytes(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(media_->size_bytes()));
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(media().size_bytes())); });
 }
 
 Napi::Value MediaObject::grid(const Napi::CallbackInfo& info) {
-  const Napi::Array grid = Napi::Array::New(info.Env(), 3);
-  const int32_t sizes[3] = {media_->grid_t, media_->grid_h, media_->grid_w};
-  for (uint32_t i = 0; i < 3; ++i) grid.Set(i, sizes[i]);
-  return grid;
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Array grid = Napi::Array::New(info.Env(), 3);
+    const int32_t sizes[3] = {media().grid_t, media().grid_h, media().grid_w};
+    for (uint32_t i = 0; i < 3; ++i) grid.Set(i, sizes[i]);
+    return grid;
+  });
 }
 
 Napi::Value MediaObject::num_rows(const Napi::CallbackInfo& info) {
-  const Shape shape = shape_of(*media_);
-  return Napi::Number::New(info.Env(), shape.empty() ? 0.0 : static_cast<double>(shape[0]));
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Shape shape = shape_of(media());
+    return Napi::Number::New(info.Env(), shape.empty() ? 0.0 : static_cast<double>(shape[0]));
+  });
 }
 
 Napi::Value MediaObject::tiles(const Napi::CallbackInfo& info) {
-  if (!media_->tiles) return info.Env().Null();
-  const Napi::Object tiles = Napi::Object::New(info.Env());
-  tiles.Set("rows", media_->tiles->rows);
-  tiles.Set("columns", media_->tiles->columns);
-  tiles.Set("packedHeight", media_->tiles->packed_h);
-  tiles.Set("packedWidth", media_->tiles->packed_w);
-  return tiles;
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::optional<TileLayout>& layout = media().tiles;
+    if (!layout) return info.Env().Null();
+    const Napi::Object tiles = Napi::Object::New(info.Env());
+    tiles.Set("rows", layout->rows);
+    tiles.Set("columns", layout->columns);
+    tiles.Set("packedHeight", layout->packed_h);
+    tiles.Set("packedWidth", layout->packed_w);
+    return tiles;
+  });
 }
 
 Napi::Value MediaObject::features(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const Shape shape = shape_of(*media_);
+    const ProcessedMedia& held = media();
+    const Shape shape = shape_of(held);
     const size_t count = shape.empty() ? 0 : static_cast<size_t>(num_elements(shape));
     Napi::Float32Array copy = Napi::Float32Array::New(info.Env(), count);
-    if (!media_->patches.empty()) {
-      media_->expand_rows(0, Matrix(copy.Data(), shape[0], shape[1]));
+    if (!held.patches.empty()) {
+      held.expand_rows(0, Matrix(copy.Data(), shape[0], shape[1]));
     } else if (count > 0) {
-      const Tensor& rows = media_->embeddings.empty() ? media_->features : media_->embeddings;
+      const Tensor& rows = held.embeddings.empty() ? held.features : held.embeddings;
       std::memcpy(copy.Data(), rows.data(), count * sizeof(float));
     }
     return copy;

@@ -2,71 +2,67 @@ import type { CompletionOutput, OutputDelta, RequestResult, RunningRequest } fro
 import { parseChatCompletion, type ChatCompletionRequest } from '../../request/chat-completion.js';
 import type { Exchange } from '../exchange.js';
 import { checkModel, collect, streamAll, submitOptions, type StreamShape } from '../generation.js';
-import { newId } from '../request-id.js';
-import { chatLogprobs, responseHead, wireUsage, type ResponseHead, type WireUsage } from '../responses.js';
-import type { Route, ServerLLM } from '../types.js';
+import { chatLogprobs, responseHead, usageJson, type JsonText } from '../responses.js';
+import type { Route, ServerContext } from '../types.js';
 
-interface ChatCompletion extends ResponseHead {
-  choices?: object[];
-  usage?: WireUsage;
-  prompt_token_ids?: number[];
+function toMessage(output: CompletionOutput, body: ChatCompletionRequest): JsonText {
+  const message = `{"role":"assistant","content":${JSON.stringify(output.text)},"refusal":null}`;
+  const logprobs = chatLogprobs(output.logprobs);
+  const end = `"finish_reason":"${output.finishReason}","stop_reason":${JSON.stringify(output.stopReason ?? null)}`;
+  const ids = body.returnTokenIds ? `,"token_ids":${JSON.stringify(output.tokenIds)}` : '';
+  return `{"index":${output.index},"message":${message},"logprobs":${logprobs},${end}${ids}}`;
 }
 
-function toMessage(output: CompletionOutput, body: ChatCompletionRequest): object {
-  const choice = {
-    index: output.index,
-    message: { role: 'assistant', content: output.text, refusal: null },
-    logprobs: chatLogprobs(output.logprobs),
-    finish_reason: output.finishReason,
-    stop_reason: output.stopReason,
-  };
-  return body.returnTokenIds ? { ...choice, token_ids: output.tokenIds } : choice;
+function toResponse(
+  context: ServerContext,
+  id: string,
+  result: RequestResult,
+  body: ChatCompletionRequest,
+): JsonText {
+  const head = responseHead(context, id, 'chat.completion');
+  const choices = result.outputs.map((output) => toMessage(output, body)).join(',');
+  const ids = body.returnTokenIds ? `,"prompt_token_ids":${JSON.stringify(result.promptTokenIds)}` : '';
+  return `${head},"choices":[${choices}],"usage":${usageJson(result.usage)}${ids}}`;
 }
 
-function toResponse(llm: ServerLLM, id: string, result: RequestResult, body: ChatCompletionRequest): object {
-  const response: ChatCompletion = responseHead(llm, id, 'chat.completion');
-  response.choices = result.outputs.map((output) => toMessage(output, body));
-  response.usage = wireUsage(result.usage);
-  if (body.returnTokenIds) response.prompt_token_ids = result.promptTokenIds;
-  return response;
+/** One choice of an event; of what comes before the first delta there is no delta. */
+function toChoice(index: number, delta: JsonText, body: ChatCompletionRequest, from?: OutputDelta): JsonText {
+  const start = `{"index":${index},"delta":${delta},"logprobs":${chatLogprobs(from?.logprobs)}`;
+  const ids = body.returnTokenIds ? `,"token_ids":${JSON.stringify(from?.tokenIds ?? [])}` : '';
+  if (from?.finishReason === undefined) return `${start},"finish_reason":null${ids}}`;
+  const stopReason = JSON.stringify(from.stopReason ?? null);
+  return `${start},"finish_reason":"${from.finishReason}","stop_reason":${stopReason}${ids}}`;
 }
+
+const ROLE = '{"role":"assistant","content":"","refusal":null}';
 
 function streamShape(
-  llm: ServerLLM,
+  context: ServerContext,
   id: string,
   request: RunningRequest,
   body: ChatCompletionRequest,
 ): StreamShape {
-  const toChoice = (index: number, delta: object, from?: OutputDelta): object => ({
-    index,
-    delta,
-    logprobs: chatLogprobs(from?.logprobs),
-    finish_reason: from?.finishReason ?? null,
-    ...(from?.finishReason !== undefined && { stop_reason: from.stopReason ?? null }),
-    ...(body.returnTokenIds && { token_ids: from?.tokenIds ?? [] }),
-  });
   return {
-    head: responseHead(llm, id, 'chat.completion.chunk'),
-    firstFields: () => (body.returnTokenIds ? { prompt_token_ids: request.promptTokenIds } : {}),
-    opening: () =>
-      Array.from({ length: body.sampling.n ?? 1 }, (_, index) =>
-        toChoice(index, { role: 'assistant', content: '', refusal: null }),
-      ),
-    choice: (delta, index) => toChoice(index, { content: delta.text }, delta),
+    head: responseHead(context, id, 'chat.completion.chunk'),
+    firstFields: () =>
+      body.returnTokenIds ? `,"prompt_token_ids":${JSON.stringify(request.promptTokenIds)}` : '',
+    opening: () => Array.from({ length: body.sampling.n ?? 1 }, (_, index) => toChoice(index, ROLE, body)),
+    choice: (delta, index) => toChoice(index, `{"content":${JSON.stringify(delta.text)}}`, body, delta),
   };
 }
 
 async function handle(exchange: Exchange): Promise<void> {
-  const { llm } = exchange.context;
+  const { context } = exchange;
+  const { llm } = context;
   const body = parseChatCompletion(await exchange.readJson(), llm.mediaRules);
   checkModel(llm, body.model);
-  const id = newId('chatcmpl');
+  const id = context.ids.next('chatcmpl');
   const request = await llm.submitChat(body.messages, submitOptions(exchange, body, id, body.options));
   if (body.isStream) {
-    await streamAll(exchange, [request], body, streamShape(llm, id, request, body));
+    await streamAll(exchange, [request], body, streamShape(context, id, request, body));
     return;
   }
-  exchange.sendJson(200, toResponse(llm, id, await collect(request), body));
+  exchange.sendJsonText(200, toResponse(context, id, await collect(request), body));
 }
 
 export const chatCompletions: Route = { method: 'POST', path: '/v1/chat/completions', handle };

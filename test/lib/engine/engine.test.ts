@@ -69,6 +69,20 @@ async function collect(running: RunningRequest): Promise<OutputDelta[]> {
 const hasCode = (code: string) => (error: unknown) => error instanceof SensoriumError && error.code === code;
 
 describe('text of a stream', () => {
+  test('several reads before the first delta get one each, and the end', async () => {
+    const { tokenizer, native, submit } = await openEngine();
+    const deltas = submit()[Symbol.asyncIterator]();
+    const reads = [deltas.next(), deltas.next(), deltas.next(), deltas.next()];
+    const [first, second] = tokenizer.encode('ab cd') as [number, number];
+    native.send(1, [first]);
+    native.send(1, [second]);
+    native.send(1, [EOS], { finishReason: 'stop', stopTokenId: EOS });
+    const [one, two, last, end] = await Promise.all(reads);
+    assert.deepEqual([one?.value?.tokenIds, two?.value?.tokenIds], [[first], [second]]);
+    assert.equal(last?.value?.finishReason, 'stop');
+    assert.deepEqual(end, { done: true, value: undefined });
+  });
+
   test('one delta an event, whole characters only, the end token left out', async () => {
     const { tokenizer, native, submit } = await openEngine();
     const running = submit();

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ProcessedItemCache } from '../../../lib/media/cache.js';
-import type { ProcessedItem } from '../../../lib/processors/types.js';
+import type { NativeMedia } from '../../../lib/native/addon.js';
+import type { KeyedItem, ProcessedItem } from '../../../lib/processors/types.js';
 import { fakeItem } from './support/fake-processor.js';
 import { rejectsWith } from './support/errors.js';
 
@@ -106,6 +107,82 @@ describe('shared work', () => {
     const both = [cache.getOrCompute('a', undefined, fail), cache.getOrCompute('a', undefined, fail)];
     for (const result of await Promise.allSettled(both)) assert.equal(result.status, 'rejected');
     assert.equal((await cache.getOrCompute('a', undefined, make(1))).key, 'a');
+  });
+});
+
+describe('memory', () => {
+  function makeCounted(sizeBytes: number) {
+    const disposed: NativeMedia[] = [];
+    return { disposed, compute: () => Promise.resolve(fakeItem('image', sizeBytes, disposed)) };
+  }
+
+  test('of what is not kept goes with the last who holds it', async () => {
+    const cache = new ProcessedItemCache(0);
+    const { disposed, compute } = makeCounted(10);
+    const both = [cache.getOrCompute('a', undefined, compute), cache.getOrCompute('a', undefined, compute)];
+    const [one, other] = (await Promise.all(both)) as [KeyedItem, KeyedItem];
+    cache.release(one);
+    assert.equal(disposed.length, 0);
+    cache.release(other);
+    assert.deepEqual(disposed, [one.media]);
+  });
+
+  test('of what is kept goes when it is evicted, but not while it is held', async () => {
+    const cache = new ProcessedItemCache(10);
+    const { disposed, compute } = makeCounted(10);
+    cache.release(await cache.getOrCompute('a', undefined, compute));
+    const held = cache.get('a') as KeyedItem;
+    assert.deepEqual(disposed, []);
+    cache.release(await cache.getOrCompute('b', undefined, compute));
+    assert.deepEqual(disposed, []);
+    cache.release(held);
+    assert.deepEqual(disposed, [held.media]);
+    cache.clear();
+    assert.equal(disposed.length, 2);
+  });
+
+  test('of all parts of an item goes together', async () => {
+    const cache = new ProcessedItemCache(0);
+    const disposed: NativeMedia[] = [];
+    const [clip, sound, padded] = (['video', 'audio', 'audio'] as const).map((modality) =>
+      fakeItem(modality, 1, disposed),
+    ) as [ProcessedItem, ProcessedItem, ProcessedItem];
+    const whole = { ...clip, audio: { ...sound, paddedMedia: padded.media } };
+    cache.release(await cache.getOrCompute('a', undefined, () => Promise.resolve(whole)));
+    assert.deepEqual(disposed, [clip.media, sound.media, padded.media]);
+  });
+
+  test('of work that all have left goes when it is done', async () => {
+    const cache = new ProcessedItemCache(0);
+    const disposed: NativeMedia[] = [];
+    let finish!: (item: ProcessedItem) => void;
+    const work = new Promise<ProcessedItem>((resolve) => (finish = resolve));
+    const leaving = new AbortController();
+    const left = cache.getOrCompute('a', leaving.signal, () => work);
+    leaving.abort();
+    await rejectsWith(left, 'request_cancelled');
+    finish(fakeItem('image', 10, disposed));
+    await work;
+    await Promise.resolve();
+    assert.equal(disposed.length, 1);
+  });
+
+  test('of what was computed twice is given back once', async () => {
+    const cache = new ProcessedItemCache(100);
+    const { disposed, compute } = makeCounted(10);
+    let finish!: (item: ProcessedItem) => void;
+    const leaving = new AbortController();
+    const slow = new Promise<ProcessedItem>((resolve) => (finish = resolve));
+    const left = cache.getOrCompute('a', leaving.signal, () => slow);
+    leaving.abort();
+    await rejectsWith(left, 'request_cancelled');
+    const kept = await cache.getOrCompute('a', undefined, compute);
+    const late = await compute();
+    finish(late);
+    await slow;
+    await Promise.resolve();
+    assert.deepEqual(disposed, [late.media]);
+    assert.equal(cache.get('a'), kept);
   });
 });
 

@@ -7,6 +7,7 @@ import {
   loadTensors,
   type LoadedTensors,
 } from '../../../lib/media/embeddings.js';
+import type { KeyedItem } from '../../../lib/processors/types.js';
 import { MediaResolver } from '../../../lib/media/resolver.js';
 import type { DenseTensor, MediaPart, TensorSource } from '../../../lib/media/types.js';
 import {
@@ -218,7 +219,10 @@ describe('names of embeddings by their content', () => {
 });
 
 describe('embeddings in the cache', () => {
-  const create = (): { resolver: MediaResolver; decoded: string[] } => {
+  const create = (): {
+    resolve: (changes: Partial<MediaPart>, tenant?: string) => Promise<KeyedItem[]>;
+    decoded: string[];
+  } => {
     const decoded: string[] = [];
     const processor = createFakeProcessor();
     processor.processEmbeddings = (modality, tensors) => {
@@ -226,9 +230,11 @@ describe('embeddings in the cache', () => {
       return fakeItem(modality, 100);
     };
     const cache = new ProcessedItemCache(1000);
-    return { resolver: new MediaResolver({ policy: policyWith(), processor, cache, modelId: 'm' }), decoded };
+    const resolver = new MediaResolver({ policy: policyWith(), processor, cache, modelId: 'm' });
+    const resolve = (changes: Partial<MediaPart>, tenant = 't'): Promise<KeyedItem[]> =>
+      resolver.withItems([{ modality: 'image', param: 'p', ...changes }], {}, { tenant }, (items) => items);
+    return { resolve, decoded };
   };
-  const part = (changes: Partial<MediaPart>): MediaPart => ({ modality: 'image', param: 'p', ...changes });
   const rows = { kind: 'embeddings' as const, tensors: { embeddings: text(writeNpy(ROWS)) } };
   const broken = {
     kind: 'embeddings' as const,
@@ -236,34 +242,30 @@ describe('embeddings in the cache', () => {
   };
 
   test('a known uuid is not decoded again, whatever comes with it', async () => {
-    const { resolver, decoded } = create();
-    const context = { tenant: 't' };
-    const [first] = await resolver.resolve([part({ uuid: 'u', source: rows })], {}, context);
-    const [again] = await resolver.resolve([part({ uuid: 'u', source: broken })], {}, context);
-    const [without] = await resolver.resolve([part({ uuid: 'u' })], {}, context);
+    const { resolve, decoded } = create();
+    const [first] = await resolve({ uuid: 'u', source: rows });
+    const [again] = await resolve({ uuid: 'u', source: broken });
+    const [without] = await resolve({ uuid: 'u' });
     assert.deepEqual([again!.key, without!.key], [first!.key, first!.key]);
     assert.deepEqual(decoded, ['2x3']);
-    await rejectsWith(resolver.resolve([part({ uuid: 'u' })], {}, { tenant: 'other' }), 'media_cache_miss');
-    await rejectsWith(
-      resolver.resolve([part({ uuid: 'u', modality: 'video' })], {}, context),
-      'media_cache_miss',
-    );
+    await rejectsWith(resolve({ uuid: 'u' }, 'other'), 'media_cache_miss');
+    await rejectsWith(resolve({ uuid: 'u', modality: 'video' }), 'media_cache_miss');
   });
 
   test('equal content is decoded once, other content by itself', async () => {
-    const { resolver, decoded } = create();
+    const { resolve, decoded } = create();
     const other = {
       kind: 'embeddings' as const,
       tensors: { embeddings: text(writeNpy({ ...ROWS, shape: [3, 2] })) },
     };
-    for (const source of [rows, rows, other]) await resolver.resolve([part({ source })], {}, { tenant: 't' });
+    for (const source of [rows, rows, other]) await resolve({ source });
     assert.deepEqual(decoded, ['2x3', '3x2']);
   });
 
   test('a failure is not kept', async () => {
-    const { resolver } = create();
-    const failed = resolver.resolve([part({ uuid: 'u', source: broken })], {}, { tenant: 't' });
+    const { resolve } = create();
+    const failed = resolve({ uuid: 'u', source: broken });
     assert.equal((await rejectsWith(failed, 'invalid_embedding')).param, 'p');
-    await resolver.resolve([part({ uuid: 'u', source: rows })], {}, { tenant: 't' });
+    await resolve({ uuid: 'u', source: rows });
   });
 });

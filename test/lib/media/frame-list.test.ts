@@ -104,7 +104,7 @@ describe('data:video/jpeg', () => {
     const resolver = new MediaResolver({ policy: policyWith(), processor, cache, modelId: 'm' });
     try {
       const part = { modality: 'video', param: 'p', source: { kind: 'url', url } } as const;
-      await resolver.resolve([part], options, { tenant: '' });
+      await resolver.withItems([part], options, { tenant: '' }, () => undefined);
       return processor.processed[0]?.media as DecodedVideo;
     } finally {
       await resolver.close();

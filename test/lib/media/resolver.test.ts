@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import sharp from 'sharp';
 import { ProcessedItemCache } from '../../../lib/media/cache.js';
 import { MediaResolver, type MediaResolverOptions } from '../../../lib/media/resolver.js';
@@ -10,11 +11,13 @@ import type {
   MediaPart,
   MediaPolicy,
 } from '../../../lib/media/types.js';
+import { SensoriumError } from '../../../lib/errors.js';
+import type { NativeMedia } from '../../../lib/native/addon.js';
 import type { KeyedItem } from '../../../lib/processors/types.js';
 import { NEEDS_FFMPEG } from '../support/ffmpeg.js';
 import { policyWith, readFixture } from './support/context.js';
 import { rejectsWith } from './support/errors.js';
-import { createFakeProcessor } from './support/fake-processor.js';
+import { createFakeProcessor, fakeItem } from './support/fake-processor.js';
 import { startTestServer } from './support/http-server.js';
 
 const PNG = await sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } })
@@ -35,7 +38,7 @@ function setUp(
   const resolver = new MediaResolver({ policy, processor, cache, modelId: 'm', ...options });
   t.after(() => resolver.close());
   const resolve = (parts: MediaPart[], request: MediaOptions = {}, tenant = 'a', signal?: AbortSignal) =>
-    resolver.resolve(parts, request, { tenant, signal });
+    resolver.withItems(parts, request, { tenant, signal }, (items) => items);
   return { resolve, processor, cache };
 }
 
@@ -305,13 +308,51 @@ describe('failures', () => {
   });
 });
 
+test('items of a request are given back when it has used them, and when another part fails', async (t) => {
+  const disposed: NativeMedia[] = [];
+  const processor = createFakeProcessor();
+  let numMade = 0;
+  processor.process = (media) => {
+    numMade++;
+    return Promise.resolve(fakeItem(media.kind, 100, disposed));
+  };
+  const cache = new ProcessedItemCache(0);
+  const resolver = new MediaResolver({ policy: policyWith(), processor, cache, modelId: 'm' });
+  t.after(() => resolver.close());
+  const parts = [fromUrl(dataUrl(PNG)), fromUrl(dataUrl(OTHER_PNG)), fromUrl(dataUrl(PNG))];
+  await resolver.withItems(parts, {}, { tenant: '' }, (items) => {
+    assert.equal(items.length, 3);
+    assert.equal(disposed.length, 0);
+  });
+  assert.ok(numMade >= 2);
+  assert.equal(disposed.length, numMade);
+  await rejectsWith(
+    resolver.withItems(
+      [parts[0]!, fromUrl(dataUrl(Buffer.from('broken')))],
+      {},
+      { tenant: '' },
+      () => undefined,
+    ),
+    'invalid_image',
+  );
+  await rejectsWith(
+    resolver.withItems([parts[0]!], {}, { tenant: '' }, () => {
+      throw new SensoriumError('prompt_too_long', 'no');
+    }),
+    'prompt_too_long',
+  );
+  for (let turn = 0; turn < 1000 && disposed.length < numMade; turn++) await nextTurn();
+  assert.equal(disposed.length, numMade);
+  assert.equal(new Set(disposed).size, disposed.length);
+});
+
 test('stage times are noted', async (t) => {
   const processor = createFakeProcessor();
   const cache = new ProcessedItemCache(1000);
   const resolver = new MediaResolver({ policy: policyWith(), processor, cache, modelId: 'm' });
   t.after(() => resolver.close());
   const timings = { fetchMs: 0, preprocessMs: 0 };
-  await resolver.resolve([fromUrl(dataUrl(PNG))], {}, { tenant: '', timings });
+  await resolver.withItems([fromUrl(dataUrl(PNG))], {}, { tenant: '', timings }, () => undefined);
   assert.ok(timings.fetchMs > 0 && timings.preprocessMs > 0);
 });
 

@@ -34,6 +34,19 @@ test('patches of an image equal the reference', async () => {
   assert.ok(maxDifference(media.features(), expected.values) <= 1e-5);
 });
 
+test('disposed media cannot be used, and are disposed of once', async () => {
+  const media = await addon.patchifyImage(new Uint8Array(28 * 28 * 3), 28, 28, {
+    ...PATCH_OPTIONS,
+    width: 28,
+    height: 28,
+  });
+  media.dispose();
+  media.dispose();
+  const uses = [() => media.grid, () => media.tiles, () => media.sizeBytes, () => media.numRows, () => media.features()];
+  for (const use of uses) assert.throws(use, { code: 'invalid_argument', message: /disposed/ });
+  assert.throws(() => addon.soundWindow(media, 0, 1, 1), { code: 'invalid_argument', message: /disposed/ });
+});
+
 test('patches of a video repeat the last frame of an odd count', async () => {
   const frames = [10, 20, 30].map((level) => new Uint8Array(28 * 28 * 3).fill(level));
   const options = { ...PATCH_OPTIONS, doRescale: false, doNormalize: false };

@@ -53,7 +53,12 @@ function partsOf(golden: GoldenCase): MediaPart[] {
   return parts;
 }
 
-async function resolveGolden(golden: GoldenCase, processor: Processor): Promise<KeyedItem[]> {
+/** Hands the items of a golden's media to `use`. */
+async function withGoldenItems(
+  golden: GoldenCase,
+  processor: Processor,
+  use: (items: KeyedItem[]) => void,
+): Promise<void> {
   const cache = new ProcessedItemCache(0);
   const resolver = new MediaResolver({ policy: policyWith(), processor, cache, modelId: golden.family });
   const options: MediaOptions = {
@@ -61,7 +66,7 @@ async function resolveGolden(golden: GoldenCase, processor: Processor): Promise<
     mmProcessorKwargs: golden.request.mm_processor_kwargs,
   };
   try {
-    return await resolver.resolve(partsOf(golden), options, { tenant: '' });
+    await resolver.withItems(partsOf(golden), options, { tenant: '' }, use);
   } finally {
     await resolver.close();
   }
@@ -168,32 +173,35 @@ for (const family of [...FAMILIES, ...QWEN3_FAMILIES]) {
       const hasClip = golden.expected.videos?.some(
         (video: { decoded_frames_used?: unknown }) => video.decoded_frames_used,
       );
-      test(golden.name, hasClip ? NEEDS_FFMPEG : {}, async () => {
-        const items = await resolveGolden(golden, processor);
-        if (items.length > 0) checkCounts(golden, items);
-        checkPatches(
-          golden,
-          items.filter(({ modality }) => modality === 'image'),
-          'pixel_values',
-        );
-        checkPatches(
-          golden,
-          items.filter(({ modality }) => modality === 'video'),
-          'pixel_values_videos',
-        );
+      test(golden.name, hasClip ? NEEDS_FFMPEG : {}, () =>
+        withGoldenItems(golden, processor, (items) => {
+          if (items.length > 0) checkCounts(golden, items);
+          checkPatches(
+            golden,
+            items.filter(({ modality }) => modality === 'image'),
+            'pixel_values',
+          );
+          checkPatches(
+            golden,
+            items.filter(({ modality }) => modality === 'video'),
+            'pixel_values_videos',
+          );
 
-        const inputIds = readInt32Tensor(golden, 'input_ids');
-        const hasVideoSound = items.some(({ audio }) => audio !== undefined);
-        const videoTokenId = processor.placeholders.video?.tokenId ?? -1;
-        const collapsed = collapse(inputIds, processor);
-        const plain = hasVideoSound ? withoutSoundBorders(collapsed, videoTokenId) : collapsed;
-        const prompt = family.startsWith('qwen3_vl') ? encodeUntimed(golden, tokenizer) : plain;
-        const expanded = processor.expand(prompt, items, tokenizer);
-        assert.deepEqual([...expanded.promptIds], inputIds);
-        checkRuns(expanded, processor, inputIds);
-        const sounds = expanded.media.map(({ item }) => item).filter(({ modality }) => modality === 'audio');
-        checkFeatures(golden, sounds);
-      });
+          const inputIds = readInt32Tensor(golden, 'input_ids');
+          const hasVideoSound = items.some(({ audio }) => audio !== undefined);
+          const videoTokenId = processor.placeholders.video?.tokenId ?? -1;
+          const collapsed = collapse(inputIds, processor);
+          const plain = hasVideoSound ? withoutSoundBorders(collapsed, videoTokenId) : collapsed;
+          const prompt = family.startsWith('qwen3_vl') ? encodeUntimed(golden, tokenizer) : plain;
+          const expanded = processor.expand(prompt, items, tokenizer);
+          assert.deepEqual([...expanded.promptIds], inputIds);
+          checkRuns(expanded, processor, inputIds);
+          const sounds = expanded.media
+            .map(({ item }) => item)
+            .filter(({ modality }) => modality === 'audio');
+          checkFeatures(golden, sounds);
+        }),
+      );
     }
   });
 }

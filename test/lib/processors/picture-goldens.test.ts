@@ -52,12 +52,18 @@ function partsOf(golden: GoldenCase): MediaPart[] {
   });
 }
 
-async function resolveGolden(golden: GoldenCase, processor: Processor): Promise<KeyedItem[]> {
+/** Hands the items of a golden's media to `use`. */
+async function withGoldenItems(
+  golden: GoldenCase,
+  processor: Processor,
+  use: (items: KeyedItem[]) => void,
+): Promise<void> {
   const cache = new ProcessedItemCache(0);
   const resolver = new MediaResolver({ policy: policyWith(), processor, cache, modelId: golden.family });
   const { media_io_kwargs: mediaIoKwargs, mm_processor_kwargs: mmProcessorKwargs } = golden.request;
   try {
-    return await resolver.resolve(partsOf(golden), { mediaIoKwargs, mmProcessorKwargs }, { tenant: '' });
+    const options = { mediaIoKwargs, mmProcessorKwargs };
+    await resolver.withItems(partsOf(golden), options, { tenant: '' }, use);
   } finally {
     await resolver.close();
   }
@@ -173,36 +179,37 @@ for (const family of PICTURE_FAMILIES) {
     const spellings = [...Object.values(processor.placeholders), ...(processor.addedTokens ?? [])];
     const tokenizer = new Tokenizer(tokenizerJson, tokenizerConfig, spellings);
     for (const golden of goldenCases(family)) {
-      test(golden.name, async () => {
-        const items = await resolveGolden(golden, processor);
-        for (const modality of ['image', 'video'] as const) {
-          const own = items.filter((item) => item.modality === modality);
-          own.forEach((item, index) => checkItem(golden, item, index));
-          const expected = (golden.expected[`${modality}s`] ?? []) as { tokens: number }[];
-          assert.deepEqual(
-            own.map(({ numTokens }) => numTokens),
-            expected.map(({ tokens }) => tokens),
+      test(golden.name, () =>
+        withGoldenItems(golden, processor, (items) => {
+          for (const modality of ['image', 'video'] as const) {
+            const own = items.filter((item) => item.modality === modality);
+            own.forEach((item, index) => checkItem(golden, item, index));
+            const expected = (golden.expected[`${modality}s`] ?? []) as { tokens: number }[];
+            assert.deepEqual(
+              own.map(({ numTokens }) => numTokens),
+              expected.map(({ tokens }) => tokens),
+            );
+          }
+          const ids = tokenizer.encode(golden.expected.prompt_text);
+          const prompt = processor.addsSpecialTokens === true ? tokenizer.withSpecialTokens(ids) : ids;
+          const expanded = processor.expand(prompt, items, tokenizer);
+          // The reference counts Phi-3.5's pictures with negative ids.
+          const inputIds = readInt32Tensor(golden, 'input_ids');
+          const isRow = new Set(
+            expanded.media.flatMap(({ runs }) => runs.flatMap(([offset, count]) => range(offset, count))),
           );
-        }
-        const ids = tokenizer.encode(golden.expected.prompt_text);
-        const prompt = processor.addsSpecialTokens === true ? tokenizer.withSpecialTokens(ids) : ids;
-        const expanded = processor.expand(prompt, items, tokenizer);
-        // The reference counts Phi-3.5's pictures with negative ids.
-        const inputIds = readInt32Tensor(golden, 'input_ids');
-        const isRow = new Set(
-          expanded.media.flatMap(({ runs }) => runs.flatMap(([offset, count]) => range(offset, count))),
-        );
-        assert.deepEqual(
-          [...expanded.promptIds].map((id, i) =>
-            isRow.has(i) && (inputIds[i] as number) < 0 ? inputIds[i] : id,
-          ),
-          inputIds,
-        );
-        assert.equal(
-          isRow.size,
-          items.reduce((sum, { numTokens }) => sum + numTokens, 0),
-        );
-      });
+          assert.deepEqual(
+            [...expanded.promptIds].map((id, i) =>
+              isRow.has(i) && (inputIds[i] as number) < 0 ? inputIds[i] : id,
+            ),
+            inputIds,
+          );
+          assert.equal(
+            isRow.size,
+            items.reduce((sum, { numTokens }) => sum + numTokens, 0),
+          );
+        }),
+      );
     }
   });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readEvents, readJson, startServer } from './support/harness.js';
+import { readEvents, readJson, startServer, until } from './support/harness.js';
 
 test('answers with the whole shape of a chat completion', async (t) => {
   const { chat, llm } = await startServer(t);
@@ -53,6 +53,36 @@ test('gives logprobs, token ids and several choices when asked', async (t) => {
     bytes: [97, 32],
     top_logprobs: [{ token: 'a ', logprob: -0.5, bytes: [97, 32] }],
   });
+});
+
+test('any text and any name of a model arrive as they are', async (t) => {
+  const pieces = ['"quoted"', '\\', '\u0000\u001f\u2028', '\ud83d', '\ude00', '</script>'];
+  const modelId = 'org/"odd" \\ name\n';
+  const { chat, post } = await startServer(t, { tokens: pieces, modelId });
+  const whole = await readJson(await chat());
+  assert.equal(whole.choices[0].message.content, pieces.join(''));
+  assert.equal(whole.model, modelId);
+  const events = await readEvents(await chat({ stream: true }));
+  const deltas = events.slice(1, -1);
+  assert.deepEqual(
+    deltas.map((event) => event.choices[0].delta.content),
+    pieces,
+  );
+  assert.ok(deltas.every((event) => event.model === modelId));
+  const completion = await readJson(await post('/v1/completions', { prompt: 'x' }));
+  assert.equal(completion.choices[0].text, pieces.join(''));
+});
+
+test('what the model is given can be copied and still tells that the client left', async (t) => {
+  const { chat, llm } = await startServer(t, { tokens: Array<string>(500).fill('x'), tokenDelayMs: 5 });
+  const controller = new AbortController();
+  const pending = chat({}, { signal: controller.signal });
+  await until(() => llm.chats.length === 1);
+  const { signal } = { ...llm.chats[0]!.options };
+  assert.ok(signal instanceof AbortSignal && !signal.aborted);
+  controller.abort();
+  await assert.rejects(pending);
+  await until(() => signal.aborted);
 });
 
 test('streams one event a token between the role and [DONE]', async (t) => {

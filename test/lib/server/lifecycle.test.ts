@@ -33,6 +33,26 @@ test('a client that stops reading is cut off and its request aborted', async (t)
   await closed;
 });
 
+test('many prompts wait for one slow reader without a warning, and nothing is lost', async (t) => {
+  const tokens = Array<string>(40).fill('x'.repeat(60_000));
+  const { url } = await startServer(t, { tokens });
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): number => warnings.push(warning);
+  process.on('warning', onWarning);
+  t.after(() => process.off('warning', onWarning));
+  const response = await fetch(`${url}/v1/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ prompt: Array<string>(12).fill('x'), stream: true }),
+  });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const events = await readEvents(response);
+  const text = events.slice(0, -1).map((event) => event.choices[0].text);
+  assert.equal(text.join('').length, 12 * 40 * 60_000);
+  assert.equal(events.at(-1), '[DONE]');
+  assert.deepEqual(warnings, []);
+});
+
 test('closing lets running requests finish and refuses new ones', async (t) => {
   const { chat, llm, url, running } = await startServer(
     t,

@@ -41,6 +41,25 @@ for (const family of FAMILIES) {
   });
 }
 
+test('tokens in any order spell what their bytes spell together', async () => {
+  const tokenizer = await openTokenizer('qwen2');
+  const partial = tokenizer.encode('\u{1f600}\u4f60\u00e9\ufeff');
+  const whole = tokenizer.encode('The quick brown fox');
+  let seed = 1;
+  const random = (below: number): number => {
+    seed = (seed * 48_271) % 0x7fff_ffff;
+    return seed % below;
+  };
+  for (let i = 0; i < 200; i++) {
+    const ids = Array.from({ length: 1 + random(12) }, () => {
+      const from = random(2) === 0 ? partial : whole;
+      return from[random(from.length)]!;
+    });
+    const bytes = Buffer.concat(ids.map((id) => tokenizer.tokenBytes(id)));
+    assert.equal(tokenizer.decode(ids), new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes));
+  }
+});
+
 test('a long text has the same ids in slices as at once', async () => {
   const tokenizer = await openTokenizer('qwen2');
   const lines = [

@@ -1,14 +1,17 @@
+import type { NativeMedia } from '../../../../lib/native/addon.js';
 import type { DecodedMedia, Modality } from '../../../../lib/media/types.js';
 import type { ProcessedItem, Processor } from '../../../../lib/processors/types.js';
 
-export function fakeItem(modality: Modality, sizeBytes: number): ProcessedItem {
-  const media = {
+/** `disposed`: its media add themselves when they are disposed of. */
+export function fakeItem(modality: Modality, sizeBytes: number, disposed: NativeMedia[] = []): ProcessedItem {
+  const media: NativeMedia = {
     modality,
     sizeBytes,
-    grid: [1, 2, 2] as [number, number, number],
+    grid: [1, 2, 2],
     numRows: 4,
     tiles: null,
     features: () => new Float32Array(0),
+    dispose: () => void disposed.push(media),
   };
   return { modality, media, numTokens: 1, sizeBytes };
 }

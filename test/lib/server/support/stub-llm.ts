@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type {
   OutputDelta,
   RequestResult,
@@ -15,6 +16,8 @@ import type { Transcription, TranscriptionEvent } from '../../../../lib/transcri
 export interface StubBehaviour {
   /** Pieces of the answer, one token each. */
   tokens?: string[];
+  /** What the model calls itself. */
+  modelId?: string;
   /** Pause before each token. */
   tokenDelayMs?: number;
   /** The engine fails before this token. */
@@ -50,8 +53,8 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 /** A model that always says the same. It records what it was asked. */
 export class StubLLM {
-  readonly modelId = 'stub';
-  readonly modelIds = ['stub', 'alias'];
+  readonly modelId: string;
+  readonly modelIds: string[];
   readonly maxModelLen = 64;
   readonly isa = 'generic';
   readonly tileUnit = 'none';
@@ -83,7 +86,10 @@ export class StubLLM {
   isClosed = false;
   task: ServerLLM['task'] = 'generate';
 
-  constructor(readonly behaviour: StubBehaviour = {}) {}
+  constructor(readonly behaviour: StubBehaviour = {}) {
+    this.modelId = behaviour.modelId ?? 'stub';
+    this.modelIds = [this.modelId, 'alias'];
+  }
 
   /** As the server takes it. */
   asServerLLM(): ServerLLM {
@@ -190,7 +196,10 @@ class StubRequest implements RunningRequest {
     onResult: (result: RequestResult) => void,
   ) {
     this.requestId = options.requestId ?? 'none';
-    options.signal?.addEventListener('abort', () => this.abort());
+    const { signal } = options;
+    // One signal may end any number of requests.
+    if (signal !== undefined) setMaxListeners(0, signal);
+    signal?.addEventListener('abort', () => this.abort());
     this.#result = this.#run();
     this.#result.then(onResult, () => undefined);
   }
