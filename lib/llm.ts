@@ -34,6 +34,7 @@ import { loadAddon } from './native/load.js';
 import type { ChatMessage, ChatOptions } from './request/types.js';
 import type { Transcription, TranscriptionEvent } from './transcription/types.js';
 import type { Submit } from './transcription/window-decoder.js';
+import type { Align } from './transcription/word-aligner.js';
 
 export type * from './llm/types.js';
 export type * from './transcription/types.js';
@@ -251,7 +252,8 @@ export class LLM {
         { requestId: request.requestId },
         Promise.resolve().then(() => engine.submit(request)),
       );
-    return { transcriber, speech: processor.speech, resolver, submit };
+    const align: Align = (request) => engine.align(request);
+    return { transcriber, speech: processor.speech, resolver, submit, align };
   }
 
   private startChat(messages: ChatMessageInput[], options: ChatCallOptions): Promise<RunningRequest> {

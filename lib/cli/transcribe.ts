@@ -17,6 +17,7 @@ interface TranscribeFlags extends EngineFlags {
   translate?: boolean;
   prompt?: string;
   format: Format;
+  words?: boolean;
   output?: string;
   temperature?: number;
 }
@@ -47,6 +48,7 @@ export function addTranscribeCommand(program: Command): void {
         .choices(['text', 'json', 'srt', 'vtt'])
         .default('text'),
     )
+    .option('--words', 'tell when each word is spoken; with --format json')
     .option('--output <file>', 'where to; default: standard output')
     .option(
       '--temperature <t>',
@@ -58,7 +60,10 @@ export function addTranscribeCommand(program: Command): void {
   command.action(runTranscribe);
 }
 
-async function runTranscribe(file: string, flags: TranscribeFlags): Promise<void> {
+async function runTranscribe(file: string, flags: TranscribeFlags, command: Command): Promise<void> {
+  if (flags.words === true && flags.format !== 'json') {
+    command.error('error: --words goes with --format json, which tells them.');
+  }
   const llm = await loadModel(toLLMOptions(flags.model, flags));
   const controller = new AbortController();
   const onInterrupt = (): void => controller.abort();
@@ -85,13 +90,14 @@ async function listen(llm: LLM, file: string, options: TranscribeOptions): Promi
 }
 
 function toOptions(flags: TranscribeFlags): TranscribeOptions {
-  const { language, prompt, temperature, format } = flags;
+  const { language, prompt, temperature, format, words } = flags;
   return {
     task: flags.translate === true ? 'translate' : 'transcribe',
     language,
     prompt,
     temperature,
     hasTimestamps: format !== 'text',
+    hasWordTimestamps: words,
     hasNoSpeechProbability: format === 'json',
   };
 }

@@ -9,8 +9,9 @@ import type {
 } from '../native/addon.js';
 import type { SamplingOptions } from '../request/types.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import type { AlignmentRequest } from './alignment.js';
 import { fromNativeError } from './native-errors.js';
-import { POOLING_SAMPLING, PooledRequest, type PoolingRequest } from './pooling.js';
+import type { PoolingRequest } from './pooling.js';
 import type { PoolingResult } from './types.js';
 import { EngineRequest } from './running-request.js';
 import type { SamplingDefaults } from './sampling-defaults.js';
@@ -21,6 +22,7 @@ import {
   type ResolvedSampling,
   type SamplingLimits,
 } from './sampling.js';
+import { NO_SAMPLING, SingleResultRequest } from './single-result.js';
 import type { GenerationRequest, RunningRequest } from './types.js';
 
 export interface EngineParts {
@@ -29,9 +31,16 @@ export interface EngineParts {
   onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
 }
 
+/** A request between its submission and its end. */
+interface Submitted {
+  result(): Promise<unknown>;
+  push(event: NativeEvent): void;
+  fail(error: SensoriumError): void;
+}
+
 /** The native engine with text: submits requests and hands its events to them. */
 export class Engine {
-  private readonly running = new Map<number, EngineRequest | PooledRequest>();
+  private readonly running = new Map<number, Submitted>();
   private nextId = 1;
   private onIdle: (() => void) | undefined;
   private closing: Promise<void> | undefined;
@@ -106,17 +115,30 @@ export class Engine {
 
   /** The hidden state of a prompt's last token. Throws and rejects as `submit`. */
   pool(request: PoolingRequest): Promise<PoolingResult> {
+    const { isNormalized, prompt } = request;
+    const read = ({ embedding, numCachedTokens }: NativeEvent): PoolingResult | undefined =>
+      embedding && { embedding, numPromptTokens: prompt.promptIds.length, numCachedTokens };
+    return this.submitForResult(request, { pooling: { isNormalized } }, read);
+  }
+
+  /** The first encoder row of each of a prompt's tokens. Throws and rejects as `submit`. */
+  align(request: AlignmentRequest): Promise<number[]> {
+    return this.submitForResult(request, { alignment: request.alignment }, ({ tokenFrames }) => tokenFrames);
+  }
+
+  private submitForResult<Result>(
+    request: PoolingRequest | AlignmentRequest,
+    wanted: Pick<NativeRequest, 'pooling' | 'alignment'>,
+    read: (event: NativeEvent) => Result | undefined,
+  ): Promise<Result> {
     this.checkOpen();
     throwIfAborted(request.signal);
-    const { promptIds } = request.prompt;
-    this.checkPrompt(promptIds, 0);
+    this.checkPrompt(request.prompt.promptIds, 0);
     const id = this.nextId++;
-    const running = new PooledRequest(promptIds.length);
+    const running = new SingleResultRequest(read);
     this.running.set(id, running);
     try {
-      const { isNormalized } = request;
-      const sampling = { native: POOLING_SAMPLING };
-      this.native.submit({ ...toNativeRequest(id, request, sampling), pooling: { isNormalized } });
+      this.native.submit({ ...toNativeRequest(id, request, { native: NO_SAMPLING }), ...wanted });
     } catch (error) {
       this.running.delete(id);
       throw fromNativeError(error, { out_of_memory: 'queue_full' });
@@ -126,7 +148,7 @@ export class Engine {
   }
 
   /** Ends with the caller's signal, and forgets the request when it has ended. */
-  private follow(id: number, running: EngineRequest | PooledRequest, signal: AbortSignal | undefined): void {
+  private follow(id: number, running: Submitted, signal: AbortSignal | undefined): void {
     const onAbort = (): void => {
       this.native.abort(id);
       running.fail(cancelled(signal));
@@ -137,7 +159,7 @@ export class Engine {
       this.running.delete(id);
       if (this.running.size === 0) this.onIdle?.();
     };
-    (running.result() as Promise<unknown>).then(forget, forget);
+    running.result().then(forget, forget);
   }
 
   private dispatch(events: NativeEvent[]): void {

@@ -15,6 +15,7 @@ import { openModelFolder, type ModelFolder } from '../model-folder/model-folder.
 import type { NativeAddon } from '../native/addon.js';
 import { createProcessor } from '../processors/index.js';
 import { Tokenizer } from '../tokenizer/tokenizer.js';
+import { readAlignmentHeads } from '../transcription/alignment-heads.js';
 import { readSpeechTokens } from '../transcription/speech-tokens.js';
 import { Transcriber } from '../transcription/transcriber.js';
 import { chooseTemplates } from './choose-templates.js';
@@ -78,7 +79,8 @@ function createTranscriber(
   const { speech } = processor;
   if (speech === undefined) return undefined;
   const tokens = readSpeechTokens(generationConfig, config, tokenizer);
-  return new Transcriber({ tokenizer, tokens, speech, maxModelLen: engine.info.maxModelLen });
+  const alignment = readAlignmentHeads(generationConfig, config);
+  return new Transcriber({ tokenizer, tokens, speech, maxModelLen: engine.info.maxModelLen, alignment });
 }
 
 /** Programs written for vLLM ask for it; the answer is always no. */

@@ -9,6 +9,7 @@ import { TextQueue } from '../transcription/text-queue.js';
 import type { Transcriber } from '../transcription/transcriber.js';
 import type { Transcription, TranscriptionEvent, TranscriptionOptions } from '../transcription/types.js';
 import type { Submit } from '../transcription/window-decoder.js';
+import type { Align } from '../transcription/word-aligner.js';
 import { checkOptionNames } from './option-names.js';
 import type { AudioInput, TranscribeOptions } from './types.js';
 
@@ -17,6 +18,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set<keyof TranscribeOptions>([
   'language',
   'prompt',
   'hasTimestamps',
+  'hasWordTimestamps',
   'temperature',
   'topP',
   'topK',
@@ -38,6 +40,7 @@ export interface SpeechParts {
   speech: SpeechProcessor;
   resolver: MediaResolver;
   submit: Submit;
+  align: Align;
 }
 
 /** Checks the options by themselves. Throws `invalid_option`, `invalid_type`, `invalid_value`. */
@@ -81,7 +84,8 @@ export async function transcribe(
       duration: sound.samples.length / sound.samplingRate,
     }),
   );
-  const context = { submit: parts.submit, requestId, cacheSalt, signal, onText };
+  const { submit, align } = parts;
+  const context = { submit, align, requestId, cacheSalt, signal, onText };
   return parts.transcriber.transcribe(features, duration, rest satisfies TranscriptionOptions, context);
 }
 

@@ -135,6 +135,20 @@ export interface NativeRequest {
   cacheSalt: string;
   /** Asks for the hidden state of the prompt's last token instead of an answer. */
   pooling?: { isNormalized: boolean } | undefined;
+  /** Asks where tokens of the prompt lie in what the model's decoder attends to. */
+  alignment?: NativeAlignment | undefined;
+}
+
+export interface NativeAlignment {
+  /** [layer, head] of the cross-attention that follows the sound. */
+  heads: [number, number][];
+  /** Odd: of the median filter along the encoder's rows. */
+  filterWidth: number;
+  /** Prompt tokens [firstToken, firstToken + numTokens) are found. */
+  firstToken: number;
+  numTokens: number;
+  /** Leading encoder rows that they can lie in. */
+  numFrames: number;
 }
 
 export interface NativeLogprob {
@@ -155,6 +169,8 @@ export interface NativeEvent {
   stopTokenId?: number;
   /** Of a pooled request, with finishReason "stop". */
   embedding?: Float32Array;
+  /** Of an aligned request, with finishReason "stop": the first encoder row of each token. */
+  tokenFrames?: number[];
   errorMessage?: string;
   errorCode?: NativeErrorCode;
   numCachedTokens: number;

@@ -9,6 +9,8 @@ export interface TranscriptionRequest {
   model?: string | undefined;
   options: TranscriptionOptions;
   format: TranscriptionFormat;
+  /** Whether verbose_json tells segments. */
+  hasSegments: boolean;
   isStream: boolean;
 }
 
@@ -61,7 +63,6 @@ const SCHEMA: Record<keyof WireTranscription, Record<string, unknown>> = {
 /** Known fields that are declined where they ask for something. */
 const UNSUPPORTED: UnsupportedRules = {
   response_format: (value) => value === 'diarized_json',
-  timestamp_granularities: (value) => (value as string[]).includes('word'),
   n: (value) => value !== '1',
   use_beam_search: (value) => /^(true|1)$/i.test(String(value)),
   include: () => true,
@@ -128,7 +129,14 @@ export function parseTranscription(
   const isStream = wire.stream ?? false;
   checkStream(format, isStream);
   checkGranularities(format, wire.timestamp_granularities);
-  return { model: wire.model, format, isStream, options: toOptions(wire, task, format, isStream) };
+  const granularities = wire.timestamp_granularities ?? ['segment'];
+  const hasSegments = granularities.includes('segment');
+  const options = {
+    ...toOptions(wire, task, format, isStream),
+    hasNoSpeechProbability: format === 'verbose_json' && hasSegments,
+    hasWordTimestamps: granularities.includes('word'),
+  };
+  return { model: wire.model, format, hasSegments, isStream, options };
 }
 
 function toOptions(
@@ -142,7 +150,6 @@ function toOptions(
     language: wire.language,
     prompt: wire.prompt,
     hasTimestamps: format === 'verbose_json' || format === 'srt' || format === 'vtt',
-    hasNoSpeechProbability: format === 'verbose_json',
     // What was told cannot be taken back for a better try.
     temperature: wire.temperature ?? (isStream ? 0 : undefined),
     topP: wire.top_p,

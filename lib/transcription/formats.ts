@@ -1,4 +1,4 @@
-import type { Transcription, TranscriptionSegment } from './types.js';
+import type { Transcription, TranscriptionSegment, TranscriptionWord } from './types.js';
 
 const pad = (value: number, width: number): string => String(value).padStart(width, '0');
 
@@ -40,29 +40,36 @@ export function toVtt(transcription: Transcription): string {
 /** Seconds without the noise of binary fractions. */
 const seconds = (value: number): number => Math.round(value * 1000) / 1000;
 
-/** OpenAI's `verbose_json`. */
-export function toVerboseJson(transcription: Transcription): object {
-  const { task, language, duration, text, segments } = transcription;
+const toWords = (words: readonly TranscriptionWord[]): object[] =>
+  words.map(({ word, start, end }) => ({ word, start: seconds(start), end: seconds(end) }));
+
+/** OpenAI's `verbose_json`: with words where the transcription has them, with segments unless they are not wanted. */
+export function toVerboseJson(transcription: Transcription, hasSegments = true): object {
+  const { task, language, duration, text, segments, words } = transcription;
   return {
     task,
     language,
     duration: seconds(duration),
     text,
-    segments: segments.map((segment) => ({
-      id: segment.id,
-      seek: segment.seek,
-      start: seconds(segment.start),
-      end: seconds(segment.end),
-      text: segment.text,
-      tokens: segment.tokens,
-      temperature: segment.temperature,
-      avg_logprob: segment.avgLogprob,
-      compression_ratio: segment.compressionRatio,
-      no_speech_prob: segment.noSpeechProbability ?? 0,
-    })),
+    ...(words !== undefined && { words: toWords(words) }),
+    ...(hasSegments && { segments: toSegments(segments) }),
     usage: durationUsage(transcription),
   };
 }
+
+const toSegments = (segments: readonly TranscriptionSegment[]): object[] =>
+  segments.map((segment) => ({
+    id: segment.id,
+    seek: segment.seek,
+    start: seconds(segment.start),
+    end: seconds(segment.end),
+    text: segment.text,
+    tokens: segment.tokens,
+    temperature: segment.temperature,
+    avg_logprob: segment.avgLogprob,
+    compression_ratio: segment.compressionRatio,
+    no_speech_prob: segment.noSpeechProbability ?? 0,
+  }));
 
 export const durationUsage = ({ duration }: Transcription): object => ({
   type: 'duration',

@@ -4,8 +4,9 @@ import type { KeyedItem, SpeechFeatures, SpeechProcessor } from '../processors/t
 import type { SamplingOptions } from '../request/types.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { FALLBACK_TEMPERATURES, isDoubtful, isSilent, leastBad, needsFallback } from './fallback.js';
+import type { AlignmentHeads } from './alignment-heads.js';
 import { languageCode } from './languages.js';
-import { cutAtTimestamps } from './segments.js';
+import { cutAtTimestamps, type WindowSegments } from './segments.js';
 import { decoderPrompt, decodingRules, type SpeechTokens } from './speech-tokens.js';
 import type {
   DecodedWindow,
@@ -13,8 +14,10 @@ import type {
   Transcription,
   TranscriptionOptions,
   TranscriptionSegment,
+  TranscriptionWord,
 } from './types.js';
 import { WindowDecoder, type Submit } from './window-decoder.js';
+import { WordAligner, type Align } from './word-aligner.js';
 
 export interface TranscriberParts {
   tokenizer: Tokenizer;
@@ -22,11 +25,14 @@ export interface TranscriberParts {
   speech: SpeechProcessor;
   /** Prompt and answer of a window together, in tokens. */
   maxModelLen: number;
+  /** Undefined: words have no times. */
+  alignment: AlignmentHeads | undefined;
 }
 
 /** What belongs to one transcription. */
 export interface TranscriptionContext {
   submit: Submit;
+  align: Align;
   requestId: string;
   cacheSalt: string;
   signal?: AbortSignal | undefined;
@@ -34,17 +40,25 @@ export interface TranscriptionContext {
   onText?: ((text: string) => void) | undefined;
 }
 
+/** Whisper's encoder halves the number of frames. */
+const MEL_FRAMES_PER_ROW = 2;
+
 /** Writes down speech. One a model; safe for many requests. */
 export class Transcriber {
   constructor(private readonly parts: TranscriberParts) {}
 
-  /** What can be refused before any sound is there. Throws `invalid_value`, naming the option. */
+  /** What can be refused before any sound is there. Throws `invalid_value` or `not_supported`, naming the option. */
   check(options: TranscriptionOptions): void {
-    const { tokens } = this.parts;
+    const { tokens, alignment } = this.parts;
     const { task = 'transcribe', language } = options;
     if (language !== undefined) this.knownLanguage(language);
     if (task === 'translate' && (tokens.languages.size === 0 || tokens.tasks.translate === undefined)) {
       throw new SensoriumError('unsupported_task', 'This model knows English only: it does not translate.');
+    }
+    if (options.hasWordTimestamps === true && alignment === undefined) {
+      const message =
+        "This model does not tell when words are spoken: its files' alignment_heads or median_filter_width do not fit it.";
+      throw new SensoriumError('not_supported', message, { param: 'hasWordTimestamps' });
     }
   }
 
@@ -78,7 +92,9 @@ class RunningTranscription {
   private readonly task: SpeechTask;
   private readonly hasTimestamps: boolean;
   private readonly previous: readonly number[];
+  private readonly aligner: WordAligner | undefined;
   private readonly segments: TranscriptionSegment[] = [];
+  private readonly words: TranscriptionWord[] = [];
   private readonly usage = { promptTokens: 0, completionTokens: 0 };
 
   constructor(
@@ -87,8 +103,11 @@ class RunningTranscription {
     private readonly options: TranscriptionOptions,
     private readonly context: TranscriptionContext,
   ) {
-    const { tokenizer, tokens, speech } = parts;
+    const { tokenizer, tokens, speech, alignment, maxModelLen } = parts;
     this.decoder = new WindowDecoder({ ...context, tokenizer, tokens });
+    if (options.hasWordTimestamps === true && alignment !== undefined) {
+      this.aligner = new WordAligner({ ...context, ...alignment, tokenizer, tokens, maxModelLen });
+    }
     this.task = options.task ?? 'transcribe';
     // Only timestamps tell where a window's last whole sentence ends.
     this.hasTimestamps = options.hasTimestamps === true || features.numSoundFrames > speech.windowFrames;
@@ -101,8 +120,10 @@ class RunningTranscription {
     for (let seek = 0; seek < numSoundFrames && this.numTokensLeft() > 0;) {
       seek += await this.transcribeWindow(seek, language);
     }
-    const text = this.segments.map((segment) => segment.text).join('');
-    return { text, task: this.task, language, duration, segments: this.segments, usage: this.usage };
+    const { task, segments, usage } = this;
+    const text = segments.map((segment) => segment.text).join('');
+    const words = this.aligner === undefined ? undefined : { words: this.words };
+    return { text, task, language, duration, segments, ...words, usage };
   }
 
   /** The last tokens of the text that comes before: half of what a window has room for. */
@@ -159,7 +180,34 @@ class RunningTranscription {
         noSpeechProbability: this.options.hasNoSpeechProbability === true ? noSpeechProbability : undefined,
       });
     }
+    await this.addWords(window, seek, { ...cut, language });
     return cut.advance;
+  }
+
+  /** Words of a window's segments; those up to `advance` are its own, what lies behind is heard again. */
+  private async addWords(
+    window: KeyedItem,
+    seek: number,
+    { segments, advance, language }: WindowSegments & { language: string },
+  ): Promise<void> {
+    if (this.aligner === undefined) return;
+    const secondsPerRow = MEL_FRAMES_PER_ROW * this.parts.speech.secondsPerFrame;
+    const numSoundFrames = Math.min(advance, this.features.numSoundFrames - seek);
+    const words = await this.aligner.wordsOf({
+      window,
+      numFrames: Math.max(1, Math.floor(numSoundFrames / MEL_FRAMES_PER_ROW)),
+      segments: segments.map(({ tokens, start, end }) => ({
+        tokens,
+        start: start / secondsPerRow,
+        end: end / secondsPerRow,
+      })),
+      language,
+      task: this.task,
+    });
+    const secondsOf = (row: number): number => (seek / MEL_FRAMES_PER_ROW + row) * secondsPerRow;
+    for (const { word, start, end } of words.flat()) {
+      this.words.push({ word, start: secondsOf(start), end: secondsOf(end) });
+    }
   }
 
   private soundSeconds(seek: number): number {

@@ -11,6 +11,8 @@ export interface TranscriptionOptions {
   prompt?: string | undefined;
   /** Segments with times; else only where the sound is longer than one window. */
   hasTimestamps?: boolean | undefined;
+  /** Whether words are told with their times; costs a further pass over each window. Default false. */
+  hasWordTimestamps?: boolean | undefined;
   /**
    * Absent: greedy, and where the result is repetitive or unlikely again at higher temperatures (0.2 to 1.0), with
    * windows without speech left out. Given: as it is.
@@ -49,6 +51,13 @@ export interface TranscriptionSegment {
   noSpeechProbability?: number | undefined;
 }
 
+/** A word with the blank before it and the punctuation around it. Times in seconds from the beginning of the sound. */
+export interface TranscriptionWord {
+  word: string;
+  start: number;
+  end: number;
+}
+
 export interface Transcription {
   text: string;
   task: SpeechTask;
@@ -57,6 +66,8 @@ export interface Transcription {
   /** Seconds of sound. */
   duration: number;
   segments: TranscriptionSegment[];
+  /** Where asked for: joined they are the text; their times ascend. */
+  words?: TranscriptionWord[] | undefined;
   usage: { promptTokens: number; completionTokens: number };
 }
 

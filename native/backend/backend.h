@@ -117,6 +117,9 @@ class Backend {
   virtual std::unique_ptr<KvCache> create_kv_cache(const KvCacheShape& shape) = 0;
   /// Stores row r of k, v [rows, num_kv_heads * head_dim] at slot slots[r] = block * block_size + offset.
   virtual void write_kv(KvCache& cache, int64_t layer, ConstMatrix k, ConstMatrix v, std::span<const int32_t> slots) = 0;
+  /// Copies the keys of one kv head that a block table's first keys.cols tokens have: keys [head_dim, tokens].
+  virtual void read_keys(const KvCache& cache, int64_t layer, int64_t kv_head, std::span<const int32_t> block_table,
+                         Matrix keys) = 0;
   /// Causal attention of each sequence's new rows over its cached keys (write_kv was called before), q, out [rows, heads *
   /// dim]. A query sees the last `window` keys up to its own.
   virtual void paged_attention(const KvCache& cache, int64_t layer, ConstMatrix q, int64_t num_heads, float scale,

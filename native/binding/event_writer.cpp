@@ -84,6 +84,7 @@ Napi::Object write_event(Napi::Env env, const SequenceEvent& event) {
     std::copy(event.embedding.begin(), event.embedding.end(), embedding.Data());
     object.Set("embedding", embedding);
   }
+  if (!event.token_frames.empty()) object.Set("tokenFrames", write_ids(env, event.token_frames));
   if (event.finish_reason) write_finish(object, event);
   return object;
 }

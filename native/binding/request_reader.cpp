@@ -105,6 +105,22 @@ MediaItem read_media_item(const Napi::Value& value, const std::string& path) {
   return item;
 }
 
+AlignmentParams read_alignment(const Fields& fields) {
+  AlignmentParams params;
+  const std::string heads_path = fields.path("heads");
+  const Napi::Array heads = read_array(fields.get("heads"), heads_path, kMaxListLength);
+  for (uint32_t i = 0; i < heads.Length(); ++i) {
+    const Napi::Array pair = read_pair(heads.Get(i), element(heads_path, i));
+    params.heads.push_back({read_integer(pair.Get(0U), element(heads_path, i) + "[0]", 0, kMaxInt32),
+                            read_integer(pair.Get(1U), element(heads_path, i) + "[1]", 0, kMaxInt32)});
+  }
+  params.filter_width = fields.int32("filterWidth", 1, kMaxInt32);
+  params.first_token = fields.int32("firstToken", 0, kMaxInt32);
+  params.num_tokens = fields.int32("numTokens", 1, kMaxInt32);
+  params.num_frames = fields.int32("numFrames", 1, kMaxInt32);
+  return params;
+}
+
 std::vector<int32_t> read_prompt_ids(const Fields& fields) {
   const Napi::Value value = fields.get("promptIds");
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
@@ -142,6 +158,10 @@ EngineRequest read_request(const Napi::Value& value) {
     const Fields pooling(fields.get("pooling"), fields.path("pooling"));
     request.kind = RequestKind::kPool;
     request.is_normalized = pooling.boolean("isNormalized");
+  }
+  if (fields.has("alignment")) {
+    request.kind = RequestKind::kAlign;
+    request.alignment = read_alignment(Fields(fields.get("alignment"), fields.path("alignment")));
   }
   return request;
 }

@@ -34,8 +34,17 @@ struct SamplingParams {
   DecodingRules rules;
 };
 
-/// What a request asks for: an answer, or the hidden state of the prompt's last token (an embedding).
-enum class RequestKind { kGenerate, kPool };
+/// What a request asks for: an answer, the hidden state of the prompt's last token (an embedding), or where the prompt's
+/// tokens lie in what the encoder heard.
+enum class RequestKind { kGenerate, kPool, kAlign };
+
+/// Which tokens are to be found in which part of the sound, and how. See TokenAlignment.
+struct AlignmentParams {
+  std::vector<AttentionHead> heads;
+  int32_t filter_width = 7;
+  int32_t first_token = 0, num_tokens = 0;
+  int32_t num_frames = 0;
+};
 
 /// A checked request. The prompt is already expanded: each placeholder token stands once per encoder row. A request of an
 /// encoder-decoder model has one media item without runs, which the decoder attends to.
@@ -47,6 +56,7 @@ struct EngineRequest {
   std::string cache_salt;  ///< tenant: prefix blocks are shared only between equal salts
   RequestKind kind = RequestKind::kGenerate;
   bool is_normalized = true;  ///< pooled: scaled to length 1
+  AlignmentParams alignment;  ///< with kAlign
 };
 
 enum class FinishReason { kStop, kLength, kAborted, kError };
@@ -77,6 +87,8 @@ struct SequenceEvent {
   RequestTimings timings;         ///< filled with finish_reason
   /// Pooled requests: [hidden_size] after the final norm, with finish_reason kStop.
   std::vector<float> embedding;
+  /// Aligned requests: the first encoder row of each token, [num_tokens], with finish_reason kStop.
+  std::vector<int32_t> token_frames;
 };
 
 struct EngineStats {

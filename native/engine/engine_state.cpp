@@ -136,8 +136,9 @@ void EngineState::commit(const Outcome& outcome, KvCache& kv_cache, Events& even
     return;
   }
   scheduler_.advance(sequence, outcome.scheduled.num_tokens);
+  sequence.queries = outcome.queries;
   if (!outcome.scheduled.is_sampled) return;
-  if (sequence.request->is_pooled()) return commit_pooled(sequence, outcome, events);
+  if (sequence.request->input.kind != RequestKind::kGenerate) return commit_result(sequence, outcome, events);
   sequence.request->unforked_indices.clear();
   // Forks come first: they share the blocks of a sequence that may end with its first token.
   for (size_t i = 1; i < outcome.choices.size(); ++i) commit_fork(sequence, outcome.choices[i], kv_cache, events);
@@ -151,9 +152,10 @@ void EngineState::commit(const Outcome& outcome, KvCache& kv_cache, Events& even
   }
 }
 
-void EngineState::commit_pooled(Sequence& sequence, const Outcome& outcome, Events& events) {
+void EngineState::commit_result(Sequence& sequence, const Outcome& outcome, Events& events) {
   SequenceEvent event = event_of(*sequence.request, sequence.index);
   event.embedding = outcome.embedding;
+  event.token_frames = outcome.token_frames;
   event.finish_reason = FinishReason::kStop;
   event.timings = timings_of(sequence, Clock::now());
   events.push_back(std::move(event));

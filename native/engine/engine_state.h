@@ -42,8 +42,8 @@ class EngineState {
   std::vector<SequencePtr> sequences_of(uint64_t request_id) const;
   /// Appends a token, says so, and yields whether the continuation ended with it.
   bool append(Sequence& sequence, const SampledToken& sampled, Events& events);
-  /// Says the pooled request's result and ends it.
-  void commit_pooled(Sequence& sequence, const Outcome& outcome, Events& events);
+  /// Says the result of a request that generates nothing, and ends it.
+  void commit_result(Sequence& sequence, const Outcome& outcome, Events& events);
   void commit_fork(const Sequence& parent, const Choice& choice, KvCache& kv_cache, Events& events);
   /// Ends one continuation, or with `with_unforked` also those that wait for its prompt.
   void finish(Sequence& sequence, FinishReason reason, const Failure& failure, bool with_unforked, Events& events);

@@ -57,12 +57,18 @@ std::vector<StepBatch> ModelRunner::prepare(std::span<const ScheduledSequence> s
 
 std::vector<Outcome> ModelRunner::run(const StepBatch& batch) {
   std::vector<Outcome> outcomes;
-  for (const ScheduledSequence& scheduled : batch.scheduled()) outcomes.push_back({scheduled, std::nullopt, {}, {}});
+  for (const ScheduledSequence& scheduled : batch.scheduled()) outcomes.push_back({scheduled, std::nullopt, {}, {}, {}, {}});
   try {
-    if (batch.is_pooled()) {
-      pool(batch, outcomes);
-    } else {
-      forward(batch, outcomes);
+    switch (batch.kind()) {
+      case RequestKind::kGenerate:
+        forward(batch, outcomes);
+        break;
+      case RequestKind::kPool:
+        pool(batch, outcomes);
+        break;
+      case RequestKind::kAlign:
+        align(batch, outcomes.front());
+        break;
     }
   } catch (...) {
     const Failure failure = current_failure();
@@ -98,6 +104,25 @@ void ModelRunner::pool(const StepBatch& batch, std::span<Outcome> outcomes) {
     if (outcome.scheduled.sequence->request->input.is_normalized) ops::l2_normalize(*backend_, own);
     outcome.embedding.assign(own.data, own.data + own.cols);
   }
+}
+
+void ModelRunner::align(const StepBatch& batch, Outcome& outcome) {
+  const Arena::Scope scope(arena_);
+  const Sequence& sequence = *outcome.scheduled.sequence;
+  const AlignmentParams& params = sequence.request->input.alignment;
+  const int64_t width = static_cast<int64_t>(params.heads.size()) * model_->info().head_dim;
+  const int64_t num_computed = sequence.num_computed_tokens, num_tokens = num_computed + batch.num_tokens();
+  std::vector<float> queries = sequence.queries;
+  queries.resize(static_cast<size_t>(num_tokens * width));
+  const Matrix all(queries.data(), num_tokens, width);
+  model_->forward_queries(batch.view(), params.heads, *kv_cache_, arena_, all.row_range(num_computed, batch.num_tokens()));
+  if (!outcome.scheduled.is_sampled) {
+    outcome.queries = std::move(queries);
+    return;
+  }
+  outcome.token_frames = model_->align({all, params.heads, sequence.cross_block_table, params.num_frames, params.filter_width,
+                                        params.first_token, params.num_tokens},
+                                       *kv_cache_, arena_);
 }
 
 void ModelRunner::sample(std::span<Outcome*> outcomes, ConstMatrix logits) {

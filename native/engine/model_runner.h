@@ -24,6 +24,9 @@ struct Outcome {
   std::optional<Failure> failure;  ///< the forward pass failed: nothing was computed
   std::vector<Choice> choices;     ///< when sampled: its own, then one of each unforked continuation
   std::vector<float> embedding;    ///< when sampled, of a pooled request
+  // Of a request to be aligned: the queries of all its computed tokens or, when sampled, the result.
+  std::vector<float> queries;
+  std::vector<int32_t> token_frames;
 };
 
 /// Runs the model for a step: encoders, forward passes, sampling. Owns the KV cache and the scratch memory.
@@ -48,6 +51,7 @@ class ModelRunner {
   void forward(const StepBatch& batch, std::span<Outcome> outcomes);
   void sample(std::span<Outcome*> outcomes, ConstMatrix logits);
   void pool(const StepBatch& batch, std::span<Outcome> outcomes);
+  void align(const StepBatch& batch, Outcome& outcome);
 
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Model> model_;

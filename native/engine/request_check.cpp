@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/encoder_cache.h"
+#include "ops/median_filter.h"
 
 namespace sensorium {
 namespace {
@@ -50,7 +51,7 @@ void check_length(const EngineRequest& input, const EngineOptions& options, int6
   const size_t prompt_length = input.prompt_ids.size();
   require(prompt_length > 0, "the prompt is empty");
   const auto max_length = static_cast<size_t>(max_sequence_length(options, num_cross_rows));
-  if (input.kind == RequestKind::kPool) {
+  if (input.kind != RequestKind::kGenerate) {
     if (prompt_length <= max_length) return;
     refuse("the prompt has " + std::to_string(prompt_length) + " tokens, media included; at most " +
            std::to_string(max_length) + " have room");
@@ -102,6 +103,27 @@ void check_media(const EngineRequest& input, const Model& model) {
   }
 }
 
+/// Bounds what aligning takes: its matrices have an element for each token and encoder row.
+void check_alignment(const EngineRequest& input, const ModelInfo& info) {
+  constexpr int64_t kMaxElements = int64_t{1} << 24;
+  const AlignmentParams& params = input.alignment;
+  const int64_t length = std::ssize(input.prompt_ids);
+  require(info.num_cross_rows > 0, "alignment: the model's tokens lie in no sound");
+  require(!params.heads.empty() && std::ssize(params.heads) <= info.num_layers * info.num_kv_heads,
+          "alignment: the number of heads is none or more than the model's");
+  for (const AttentionHead& head : params.heads) {
+    require(head.layer >= 0 && head.layer < info.num_layers && head.index >= 0 && head.index < info.num_kv_heads,
+            "alignment: a head is none of the model's");
+  }
+  require(params.filter_width % 2 == 1 && params.filter_width >= 1 && params.filter_width <= ops::kMaxMedianWidth,
+          "alignment: the width of the filter must be odd and in [1, 63]");
+  require(params.first_token >= 0 && params.num_tokens >= 1 && params.first_token <= length - params.num_tokens,
+          "alignment: the tokens to align are not in the prompt");
+  require(params.num_frames >= 1 && params.num_frames <= info.num_cross_rows,
+          "alignment: the frames are none or more than the encoder's rows");
+  require(length <= kMaxElements / params.num_frames, "alignment: the prompt is too long for so many frames");
+}
+
 std::vector<int32_t> stop_ids_of(const SamplingParams& params, const EngineOptions& options) {
   std::vector<int32_t> ids = params.stop_token_ids;
   if (!params.ignore_eos) ids.insert(ids.end(), options.eos_token_ids.begin(), options.eos_token_ids.end());
@@ -142,7 +164,9 @@ std::shared_ptr<Request> make_request(EngineRequest input, const Model& model, c
                                       uint64_t fallback_seed) {
   const ModelInfo& info = model.info();
   check_length(input, options, info.num_cross_rows);
-  require(input.kind == RequestKind::kGenerate || input.sampling.n == 1, "a pooled request has one result: n must be 1");
+  require(input.kind == RequestKind::kGenerate || input.sampling.n == 1,
+          "a request without an answer has one result: n must be 1");
+  if (input.kind == RequestKind::kAlign) check_alignment(input, info);
   check_sampling(input.sampling, info.vocab_size);
   const auto request = std::make_shared<Request>();
   request->runs = sorted_runs(input.media, static_cast<int32_t>(input.prompt_ids.size()));

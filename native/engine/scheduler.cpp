@@ -258,6 +258,7 @@ void Scheduler::release(Sequence& sequence) {
     encoded_.release(sequence.request->input.media[static_cast<size_t>(item)].key);
   }
   sequence.held_media.clear();
+  sequence.queries.clear();
   sequence.num_computed_tokens = 0;
   sequence.num_registered_blocks = 0;
   sequence.last_registered_id = 0;

@@ -52,7 +52,6 @@ struct Request {
   std::optional<Clock::time_point> started_at;
   double encode_ms = 0;
 
-  bool is_pooled() const { return input.kind == RequestKind::kPool; }
   int32_t prompt_length() const { return static_cast<int32_t>(input.prompt_ids.size()); }
   int32_t num_cached_media() const;
   /// Encoder rows of an item.
@@ -75,6 +74,7 @@ struct Sequence {
   int32_t num_registered_blocks = 0;       ///< leading blocks known to the prefix cache
   uint64_t last_registered_id = 0;         ///< prefix cache identity of the last of them
   std::vector<int32_t> held_media;         ///< items whose encoder rows are pinned
+  std::vector<float> queries;              ///< of the computed tokens, where they are to be aligned
   bool is_running = false;
 
   int32_t num_tokens() const { return request->prompt_length() + static_cast<int32_t>(output_ids.size()); }

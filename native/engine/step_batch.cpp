@@ -3,6 +3,15 @@
 #include <algorithm>
 
 namespace sensorium {
+namespace {
+
+/// Whether one forward pass serves both.
+bool can_join(const ScheduledSequence& a, const ScheduledSequence& b) {
+  const RequestKind kind = a.sequence->request->input.kind;
+  return kind != RequestKind::kAlign && kind == b.sequence->request->input.kind;
+}
+
+}  // namespace
 
 StepBatch::StepBatch(std::span<const ScheduledSequence> scheduled, const EncoderCache& encoded, const ModelInfo& info,
                      int32_t block_size)
@@ -67,9 +76,7 @@ std::vector<std::span<const ScheduledSequence>> slice_by_sampled(std::span<const
   size_t begin = 0, num_sampled = 0;
   for (size_t i = 0; i < scheduled.size(); ++i) {
     const bool is_full = scheduled[i].is_sampled && num_sampled == std::max<size_t>(max_sampled, 1);
-    const bool is_other_kind =
-        i > begin && scheduled[i].sequence->request->is_pooled() != scheduled[begin].sequence->request->is_pooled();
-    if (is_full || is_other_kind) {
+    if (is_full || (i > begin && !can_join(scheduled[begin], scheduled[i]))) {
       slices.push_back(scheduled.subspan(begin, i - begin));
       begin = i;
       num_sampled = 0;

@@ -17,8 +17,9 @@ class StepBatch {
 
   ForwardBatch view() const;
   std::span<const ScheduledSequence> scheduled() const { return scheduled_; }
-  /// Whether hidden states are wanted instead of logits.
-  bool is_pooled() const { return scheduled_.front().sequence->request->is_pooled(); }
+  /// What all its requests ask for.
+  RequestKind kind() const { return scheduled_.front().sequence->request->input.kind; }
+  int64_t num_tokens() const { return static_cast<int64_t>(token_ids_.size()); }
   int64_t num_output_rows() const { return static_cast<int64_t>(output_rows_.size()); }
 
  private:
@@ -35,7 +36,7 @@ class StepBatch {
 };
 
 /// Cuts a step into pieces with at most `max_sampled` sampled sequences each, so that the buffer of logits is bounded, and of
-/// requests of one kind.
+/// requests of one kind; what is to be aligned stands alone.
 std::vector<std::span<const ScheduledSequence>> slice_by_sampled(std::span<const ScheduledSequence> scheduled,
                                                                  size_t max_sampled);
 

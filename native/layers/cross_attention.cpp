@@ -15,14 +15,19 @@ void CrossAttention::store(Backend& backend, Arena& arena, KvCache& cache, Const
   ops::write_kv(backend, cache, parts_.index, kv.columns(0, width), kv.columns(width, width), slots);
 }
 
+void CrossAttention::query(Backend& backend, Arena& arena, ConstMatrix hidden, Matrix q) const {
+  Arena::Scope scope(arena);
+  const Matrix normed = arena.matrix(hidden.rows, hidden.cols);
+  parts_.norm.forward(backend, hidden, normed);
+  parts_.q.forward(backend, normed, q);
+}
+
 void CrossAttention::attend(Backend& backend, Arena& arena, const KvCache& cache, std::span<const PagedSequence> queries,
                             Matrix hidden) const {
   Arena::Scope scope(arena);
   const int64_t width = parts_.heads.num_heads * parts_.heads.head_dim;
-  const Matrix normed = arena.matrix(hidden.rows, hidden.cols);
-  parts_.norm.forward(backend, hidden, normed);
   const Matrix q = arena.matrix(hidden.rows, width);
-  parts_.q.forward(backend, normed, q);
+  query(backend, arena, hidden, q);
   const Matrix attended = arena.matrix(hidden.rows, width);
   ops::paged_attention(backend, cache, parts_.index, q, parts_.heads,
                        1.0F / std::sqrt(static_cast<float>(parts_.heads.head_dim)), queries, attended);

@@ -26,6 +26,8 @@ class CrossAttention {
   explicit CrossAttention(Parts parts) : parts_(std::move(parts)) {}
   /// Stores the keys and values of encoder rows [slots, encoder width].
   void store(Backend& backend, Arena& arena, KvCache& cache, ConstMatrix rows, std::span<const int32_t> slots) const;
+  /// What rows [rows, hidden_size] ask of the encoder's: q [rows, num_heads * head_dim], without the scale of attention.
+  void query(Backend& backend, Arena& arena, ConstMatrix hidden, Matrix q) const;
   /// hidden [rows, hidden_size], in place. Each of `queries` is one row and the encoder rows that it sees.
   void attend(Backend& backend, Arena& arena, const KvCache& cache, std::span<const PagedSequence> queries,
               Matrix hidden) const;

@@ -12,6 +12,7 @@
 #include "backend/backend.h"
 #include "core/arena.h"
 #include "core/media_input.h"
+#include "layers/token_alignment.h"
 
 namespace sensorium {
 
@@ -87,6 +88,12 @@ class Model {
   virtual void forward(const ForwardBatch& batch, KvCache& cache, Arena& arena, Matrix logits) = 0;
   /// As forward(), but yields hidden states after the final norm, [output_rows, hidden_size] (tests, embedding models).
   virtual void forward_hidden(const ForwardBatch& batch, KvCache& cache, Arena& arena, Matrix hidden) = 0;
+  /// As forward(), of an encoder-decoder model, up to the last of the layers that `heads` are in: what the heads ask of the
+  /// encoder's rows, [num_tokens, heads * head_dim]. Throws kInvalidArgument on models without cross-attention.
+  virtual void forward_queries(const ForwardBatch& batch, std::span<const AttentionHead> heads, KvCache& cache, Arena& arena,
+                               Matrix queries);
+  /// First encoder row of each token, from the queries that they had. Throws as forward_queries().
+  virtual std::vector<int32_t> align(const TokenAlignment& alignment, const KvCache& cache, Arena& arena);
   std::unique_ptr<KvCache> create_kv_cache(Backend& backend, int64_t num_blocks, int64_t block_size) const {
     return backend.create_kv_cache({info().num_layers, num_blocks, block_size, info().num_kv_heads, info().head_dim});
   }

@@ -1,5 +1,9 @@
 #include "ops/attention.h"
 
+#include <algorithm>
+#include <cmath>
+
+#include "ops/parallel_rows.h"
 #include "ops/shape_check.h"
 
 namespace sensorium::ops {
@@ -30,6 +34,13 @@ void check_sequence(const KvCache& cache, const PagedSequence& sequence, int64_t
   }
 }
 
+void softmax(float* row, int64_t count) {
+  const float highest = *std::max_element(row, row + count);
+  float sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += row[i] = std::exp(row[i] - highest);
+  for (int64_t i = 0; i < count; ++i) row[i] /= sum;
+}
+
 }  // namespace
 
 void segment_attention(Backend& backend, ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadShape& heads, float scale,
@@ -44,6 +55,23 @@ void segment_attention(Backend& backend, ConstMatrix q, ConstMatrix k, ConstMatr
   check(k.rows == q.rows || (cu_seqlens.size() > 1 && k.rows > cu_seqlens[cu_seqlens.size() - 2]), kOp,
         "k does not reach into the last segment");
   backend.segment_attention(q, k, v, heads.num_heads, heads.num_kv_heads, heads.head_dim, scale, cu_seqlens, out);
+}
+
+void attention_weights(Backend& backend, ConstMatrix q, ConstMatrix keys, float scale, Matrix weights) {
+  constexpr std::string_view kOp = "attention_weights";
+  check(keys.rows > 0 && keys.cols > 0, kOp, "there are no keys");
+  check_equal(kOp, "columns of q", q.cols, keys.rows);
+  check_shape(kOp, "weights", weights, q.rows, keys.cols);
+  for_each_row(backend, q.rows, keys.rows * keys.cols, [&](int64_t r) {
+    float* row = weights.row(r);
+    std::fill_n(row, keys.cols, 0.0F);
+    for (int64_t d = 0; d < keys.rows; ++d) {
+      const float factor = q.row(r)[d] * scale;
+      const float* key = keys.row(d);
+      for (int64_t c = 0; c < keys.cols; ++c) row[c] += factor * key[c];
+    }
+    softmax(row, keys.cols);
+  });
 }
 
 void paged_attention(Backend& backend, const KvCache& cache, int64_t layer, ConstMatrix q, const HeadShape& heads, float scale,

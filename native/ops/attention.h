@@ -22,6 +22,10 @@ struct HeadShape {
 void segment_attention(Backend& backend, ConstMatrix q, ConstMatrix k, ConstMatrix v, const HeadShape& heads, float scale,
                        std::span<const int32_t> cu_seqlens, Matrix out);
 
+/// What each query gives its attention to: weights [rows, keys] := softmax(scale * q keys); q [rows, head_dim],
+/// keys [head_dim, keys], at least one of each.
+void attention_weights(Backend& backend, ConstMatrix q, ConstMatrix keys, float scale, Matrix weights);
+
 /// Causal attention of each sequence's new rows over its cached keys (stored by write_kv): q, out [rows, num_heads * head_dim].
 /// A query sees the last `window` keys up to its own.
 void paged_attention(Backend& backend, const KvCache& cache, int64_t layer, ConstMatrix q, const HeadShape& heads, float scale,

@@ -11,4 +11,12 @@ void write_kv(Backend& backend, KvCache& cache, int64_t layer, ConstMatrix k, Co
   backend.write_kv(cache, layer, k, v, slots);
 }
 
+void read_keys(Backend& backend, const KvCache& cache, int64_t layer, int64_t kv_head, std::span<const int32_t> block_table,
+               Matrix keys) {
+  const auto num_blocks = static_cast<size_t>((keys.cols + cache.block_size() - 1) / cache.block_size());
+  check(block_table.size() >= num_blocks, "read_keys", "block_table is shorter than the keys");
+  for (const int32_t block : block_table.first(num_blocks)) check_index("read_keys", "block", block, 0, cache.num_blocks());
+  backend.read_keys(cache, layer, kv_head, block_table, keys);
+}
+
 }  // namespace sensorium::ops

@@ -1,12 +1,33 @@
 #include "ops/norm.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "ops/parallel_rows.h"
 #include "ops/shape_check.h"
 
 namespace sensorium::ops {
+namespace {
+
+/// Columns that one task standardizes side by side.
+constexpr int64_t kColumnChunk = 64;
+
+void standardize_chunk(Matrix x) {
+  std::array<double, kColumnChunk> means{}, scales{};
+  const auto for_all = [&](auto&& body) {
+    for (int64_t r = 0; r < x.rows; ++r) {
+      for (int64_t c = 0; c < x.cols; ++c) body(x.row(r)[c], static_cast<size_t>(c));
+    }
+  };
+  const auto num_rows = static_cast<double>(x.rows);
+  for_all([&](float value, size_t c) { means[c] += static_cast<double>(value) / num_rows; });
+  for_all([&](float value, size_t c) { scales[c] += (value - means[c]) * (value - means[c]) / num_rows; });
+  for (double& scale : scales) scale = scale > 0 ? 1 / std::sqrt(scale) : 0;
+  for_all([&](float& value, size_t c) { value = scales[c] > 0 ? static_cast<float>((value - means[c]) * scales[c]) : 0.0F; });
+}
+
+}  // namespace
 
 void rms_norm(Backend& backend, ConstMatrix x, const Tensor& weight, float eps, Matrix y) {
   check_shape("rms_norm", "weight", weight, {x.cols});
@@ -43,6 +64,14 @@ void l2_normalize(Backend& backend, Matrix x, float eps) {
     for (int64_t c = 0; c < x.cols; ++c) squares += static_cast<double>(row[c]) * row[c];
     const auto length = std::max(static_cast<float>(std::sqrt(squares)), eps);
     for (int64_t c = 0; c < x.cols; ++c) row[c] /= length;
+  });
+}
+
+void standardize_columns(Backend& backend, Matrix x) {
+  const int64_t num_chunks = (x.cols + kColumnChunk - 1) / kColumnChunk;
+  for_each_row(backend, num_chunks, x.rows * kColumnChunk, [&](int64_t i) {
+    const int64_t begin = i * kColumnChunk;
+    standardize_chunk(x.columns(begin, std::min(kColumnChunk, x.cols - begin)));
   });
 }
 

@@ -18,4 +18,7 @@ void layer_norm(Backend& backend, ConstMatrix x, const Tensor& weight, const Ten
 /// Scales each row to Euclidean length 1, in place; a row shorter than `eps` is divided by `eps`.
 void l2_normalize(Backend& backend, Matrix x, float eps = 1e-12F);
 
+/// Each column less its mean, by its standard deviation (of all rows); a column of equal values becomes zeros.
+void standardize_columns(Backend& backend, Matrix x);
+
 }  // namespace sensorium::ops

@@ -82,6 +82,7 @@ struct FakeBackend : Backend {
                          Matrix) override {}
   std::unique_ptr<KvCache> create_kv_cache(const KvCacheShape& shape) override { return std::make_unique<FakeKvCache>(shape); }
   void write_kv(KvCache&, int64_t, ConstMatrix, ConstMatrix, std::span<const int32_t>) override {}
+  void read_keys(const KvCache&, int64_t, int64_t, std::span<const int32_t>, Matrix) override {}
   void paged_attention(const KvCache&, int64_t, ConstMatrix, int64_t, float, int64_t, std::span<const PagedSequence>,
                        Matrix) override {}
   ThreadPool& thread_pool() override { return threads; }

@@ -33,10 +33,14 @@ const TEXTS: Partial<
   vtt: { contentType: 'text/vtt; charset=utf-8', write: toVtt },
 };
 
-function send(exchange: Exchange, result: Transcription, format: TranscriptionFormat): void {
+function send(
+  exchange: Exchange,
+  result: Transcription,
+  { format, hasSegments }: TranscriptionRequest,
+): void {
   const plain = TEXTS[format];
   if (plain !== undefined) exchange.sendText(200, plain.contentType, plain.write(result));
-  else if (format === 'verbose_json') exchange.sendJson(200, toVerboseJson(result));
+  else if (format === 'verbose_json') exchange.sendJson(200, toVerboseJson(result, hasSegments));
   else exchange.sendJson(200, { text: result.text, usage: durationUsage(result) });
 }
 
@@ -61,9 +65,11 @@ async function stream(exchange: Exchange, bytes: Uint8Array, options: Transcript
   }
 }
 
-/** What the client calls the sound that the model's owner was given. */
-const blameFile = (error: unknown): never => {
-  throw toSensoriumError(error).renamingParam('audio', 'file');
+/** What the client calls the sound and the options that the model's owner was given. */
+const blameField = (error: unknown): never => {
+  throw toSensoriumError(error)
+    .renamingParam('audio', 'file')
+    .renamingParam('hasWordTimestamps', 'timestamp_granularities');
 };
 
 async function answer(exchange: Exchange, bytes: Uint8Array, request: TranscriptionRequest): Promise<void> {
@@ -74,8 +80,8 @@ async function answer(exchange: Exchange, bytes: Uint8Array, request: Transcript
     cacheSalt: cacheSaltOf(exchange.tenant, undefined),
     signal: exchange.signal,
   };
-  if (request.isStream) await stream(exchange, bytes, options).catch(blameFile);
-  else send(exchange, await llm.transcribe(bytes, options).catch(blameFile), request.format);
+  if (request.isStream) await stream(exchange, bytes, options).catch(blameField);
+  else send(exchange, await llm.transcribe(bytes, options).catch(blameField), request);
 }
 
 const routeOf = (path: string, task: SpeechTask): Route => ({

@@ -45,6 +45,11 @@ void CpuBackend::write_kv(KvCache& cache, int64_t layer, ConstMatrix k, ConstMat
   });
 }
 
+void CpuBackend::read_keys(const KvCache& cache, int64_t layer, int64_t kv_head, std::span<const int32_t> block_table,
+                           Matrix keys) {
+  static_cast<const CpuKvCache&>(cache).read_keys(layer, kv_head, block_table, keys);
+}
+
 void CpuBackend::paged_attention(const KvCache& cache, int64_t layer, ConstMatrix q, int64_t num_heads, float scale,
                                  int64_t window, std::span<const PagedSequence> sequences, Matrix out) {
   const auto& kv = static_cast<const CpuKvCache&>(cache);

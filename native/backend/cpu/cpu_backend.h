@@ -32,6 +32,8 @@ class CpuBackend : public Backend {
                          float scale, std::span<const int32_t> cu_seqlens, Matrix out) override;
   std::unique_ptr<KvCache> create_kv_cache(const KvCacheShape& shape) override;
   void write_kv(KvCache& cache, int64_t layer, ConstMatrix k, ConstMatrix v, std::span<const int32_t> slots) override;
+  void read_keys(const KvCache& cache, int64_t layer, int64_t kv_head, std::span<const int32_t> block_table,
+                 Matrix keys) override;
   void paged_attention(const KvCache& cache, int64_t layer, ConstMatrix q, int64_t num_heads, float scale, int64_t window,
                        std::span<const PagedSequence> sequences, Matrix out) override;
 

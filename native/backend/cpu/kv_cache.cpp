@@ -1,5 +1,6 @@
 #include "backend/cpu/kv_cache.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -11,6 +12,14 @@ namespace {
 
 void convert(float value, float& to) { to = value; }
 void convert(float value, BFloat16& to) { to = to_bfloat16(value); }
+
+/// Keys of one block, [head_dim][block_size], into columns of a matrix.
+template <typename T>
+void read_block(const T* keys, int64_t block_size, Matrix columns) {
+  for (int64_t d = 0; d < columns.rows; ++d) {
+    for (int64_t c = 0; c < columns.cols; ++c) columns.row(d)[c] = to_float(keys[d * block_size + c]);
+  }
+}
 
 template <typename T>
 void write_head(T* head, int64_t head_dim, int64_t block_size, int64_t offset, const float* k, const float* v) {
@@ -64,6 +73,19 @@ void CpuKvCache::write_row(int64_t layer, int32_t slot, const float* k, const fl
     } else {
       write_head(static_cast<float*>(memory_.data()) + begin, shape_.head_dim, shape_.block_size, offset, k + column,
                  v + column);
+    }
+  }
+}
+
+void CpuKvCache::read_keys(int64_t layer, int64_t kv_head, std::span<const int32_t> block_table, Matrix keys) const {
+  const int64_t first = layer * shape_.num_blocks * block_elements_ + kv_head * head_size_;
+  for (int64_t c = 0; c < keys.cols; c += shape_.block_size) {
+    const int64_t begin = first + block_table[static_cast<size_t>(c / shape_.block_size)] * block_elements_;
+    const Matrix columns = keys.columns(c, std::min(shape_.block_size, keys.cols - c));
+    if (dtype_ == DType::kBFloat16) {
+      read_block(static_cast<const BFloat16*>(memory_.data()) + begin, shape_.block_size, columns);
+    } else {
+      read_block(static_cast<const float*>(memory_.data()) + begin, shape_.block_size, columns);
     }
   }
 }

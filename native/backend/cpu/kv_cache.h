@@ -21,6 +21,8 @@ class CpuKvCache final : public KvCache {
 
   const KvCacheShape& shape() const { return shape_; }
   void write_row(int64_t layer, int32_t slot, const float* k, const float* v);
+  /// Keys of one kv head, [head_dim, tokens].
+  void read_keys(int64_t layer, int64_t kv_head, std::span<const int32_t> block_table, Matrix keys) const;
   /// Where the kernels find one kv head of a layer.
   PagedKeys keys(int64_t layer, int64_t kv_head, const int32_t* block_table) const;
 

@@ -49,6 +49,15 @@ class WhisperModel final : public Model {
     decoder_.forward_hidden(batch, cache, arena, hidden);
   }
 
+  void forward_queries(const ForwardBatch& batch, std::span<const AttentionHead> heads, KvCache& cache, Arena& arena,
+                       Matrix queries) override {
+    decoder_.forward_queries(batch, heads, cache, arena, queries);
+  }
+
+  std::vector<int32_t> align(const TokenAlignment& alignment, const KvCache& cache, Arena& arena) override {
+    return decoder_.align(alignment, cache, arena);
+  }
+
  private:
   WhisperEncoder encoder_;
   WhisperDecoder decoder_;

@@ -1,5 +1,6 @@
 #include "models/whisper/whisper_decoder.h"
 
+#include <algorithm>
 #include <string>
 
 #include "core/error.h"
@@ -34,6 +35,19 @@ void check_batch(const ForwardBatch& batch, const WhisperDecoderConfig& config) 
       throw Error(ErrorCode::kInvalidArgument, "a token stands beyond the last position");
     }
   }
+}
+
+/// Number of leading layers that the heads are in. Throws kInvalidArgument unless they are the decoder's.
+size_t check_heads(std::span<const AttentionHead> heads, const WhisperDecoderConfig& config) {
+  int64_t num_layers = 0;
+  for (const AttentionHead& head : heads) {
+    if (head.layer < 0 || head.layer >= config.num_layers || head.index < 0 || head.index >= config.num_heads) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "the decoder has no head " + std::to_string(head.index) + " in layer " + std::to_string(head.layer));
+    }
+    num_layers = std::max(num_layers, head.layer + 1);
+  }
+  return static_cast<size_t>(num_layers);
 }
 
 /// Slots of the rows that a block table holds.
@@ -127,7 +141,7 @@ void WhisperDecoder::forward(const ForwardBatch& batch, KvCache& cache, Arena& a
 void WhisperDecoder::forward_hidden(const ForwardBatch& batch, KvCache& cache, Arena& arena, Matrix output) const {
   check_batch(batch, config_);
   Arena::Scope scope(arena);
-  store_cross(batch, cache, arena);
+  store_cross(batch, layers_.size(), cache, arena);
   const Matrix hidden = arena.matrix(static_cast<int64_t>(batch.token_ids.size()), config_.hidden_size);
   embed(batch, hidden);
   const AttentionStep step{cache, {}, {}, batch.slots, batch.sequences};
@@ -142,6 +156,40 @@ void WhisperDecoder::forward_hidden(const ForwardBatch& batch, KvCache& cache, A
   final_norm_.forward(backend_, output, output);
 }
 
+void WhisperDecoder::forward_queries(const ForwardBatch& batch, std::span<const AttentionHead> heads, KvCache& cache,
+                                     Arena& arena, Matrix queries) const {
+  check_batch(batch, config_);
+  const size_t num_layers = check_heads(heads, config_);
+  Arena::Scope scope(arena);
+  store_cross(batch, num_layers, cache, arena);
+  const Matrix hidden = arena.matrix(static_cast<int64_t>(batch.token_ids.size()), config_.hidden_size);
+  embed(batch, hidden);
+  const AttentionStep step{cache, {}, {}, batch.slots, batch.sequences};
+  const std::vector<PagedSequence> asked = cross_queries(batch);
+  for (size_t i = 0; i < num_layers; ++i) {
+    layers_[i].self.attend(backend_, arena, step, hidden);
+    take_queries(i, heads, hidden, arena, queries);
+    if (i + 1 == num_layers) return;
+    layers_[i].cross.attend(backend_, arena, cache, asked, hidden);
+    layers_[i].self.feed_forward(backend_, arena, hidden);
+  }
+}
+
+void WhisperDecoder::take_queries(size_t layer, std::span<const AttentionHead> heads, ConstMatrix hidden, Arena& arena,
+                                  Matrix queries) const {
+  const auto is_here = [&](const AttentionHead& head) { return head.layer == static_cast<int64_t>(layer); };
+  if (std::none_of(heads.begin(), heads.end(), is_here)) return;
+  Arena::Scope scope(arena);
+  const int64_t head_dim = config_.heads().head_dim;
+  const Matrix all = arena.matrix(hidden.rows, config_.hidden_size);
+  layers_[layer].cross.query(backend_, arena, hidden, all);
+  for (size_t i = 0; i < heads.size(); ++i) {
+    if (!is_here(heads[i])) continue;
+    ops::copy(backend_, all.columns(heads[i].index * head_dim, head_dim),
+              queries.columns(static_cast<int64_t>(i) * head_dim, head_dim));
+  }
+}
+
 void WhisperDecoder::embed(const ForwardBatch& batch, Matrix hidden) const {
   ops::embedding(backend_, *embedding_, batch.token_ids, hidden);
   for (int64_t r = 0; r < hidden.rows; ++r) {
@@ -151,11 +199,11 @@ void WhisperDecoder::embed(const ForwardBatch& batch, Matrix hidden) const {
   }
 }
 
-void WhisperDecoder::store_cross(const ForwardBatch& batch, KvCache& cache, Arena& arena) const {
+void WhisperDecoder::store_cross(const ForwardBatch& batch, size_t num_layers, KvCache& cache, Arena& arena) const {
   for (const CrossSource& source : batch.cross) {
     if (source.rows.data == nullptr) continue;
     const std::vector<int32_t> slots = slots_of(source, cache.block_size());
-    for (const Layer& layer : layers_) layer.cross.store(backend_, arena, cache, source.rows, slots);
+    for (size_t i = 0; i < num_layers; ++i) layers_[i].cross.store(backend_, arena, cache, source.rows, slots);
   }
 }
 

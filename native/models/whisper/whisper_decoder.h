@@ -38,6 +38,13 @@ class WhisperDecoder {
   void forward(const ForwardBatch& batch, KvCache& cache, Arena& arena, Matrix logits) const;
   /// As Model::forward_hidden().
   void forward_hidden(const ForwardBatch& batch, KvCache& cache, Arena& arena, Matrix hidden) const;
+  /// As Model::forward_queries(). Throws kInvalidArgument on heads that are none of the decoder's, too.
+  void forward_queries(const ForwardBatch& batch, std::span<const AttentionHead> heads, KvCache& cache, Arena& arena,
+                       Matrix queries) const;
+  /// As Model::align().
+  std::vector<int32_t> align(const TokenAlignment& alignment, const KvCache& cache, Arena& arena) const {
+    return align_tokens(backend_, arena, cache, alignment);
+  }
 
  private:
   struct Layer {
@@ -46,8 +53,11 @@ class WhisperDecoder {
   };
 
   Layer load_layer(WeightLoader loader, int64_t index) const;
+  /// Columns of `queries` that are asked by heads of this layer.
+  void take_queries(size_t layer, std::span<const AttentionHead> heads, ConstMatrix hidden, Arena& arena, Matrix queries) const;
   void embed(const ForwardBatch& batch, Matrix hidden) const;
-  void store_cross(const ForwardBatch& batch, KvCache& cache, Arena& arena) const;
+  /// Of the first `num_layers` layers.
+  void store_cross(const ForwardBatch& batch, size_t num_layers, KvCache& cache, Arena& arena) const;
 
   WhisperDecoderConfig config_;
   Backend& backend_;

@@ -34,6 +34,26 @@ test('transcribe tells language and segments as JSON', async () => {
   assert.ok(body.segments.length > 0);
 });
 
+test('transcribe tells when each word is spoken', async () => {
+  const { code, stdout } = await runCli([
+    'transcribe',
+    sound,
+    ...model,
+    '--language',
+    'en',
+    '--format',
+    'json',
+    '--words',
+  ]);
+  assert.equal(code, 0);
+  const { words, text, segments } = JSON.parse(stdout);
+  assert.equal(words.map(({ word }: { word: string }) => word).join(''), text);
+  assert.ok(segments.length > 0);
+  const plain = await runCli(['transcribe', sound, ...model, '--words']);
+  assert.equal(plain.code, 2);
+  assert.match(plain.stderr, /--format json/);
+});
+
 test('transcribe says what is wrong', async () => {
   const chatting = await runCli(['transcribe', sound]);
   assert.equal(chatting.code, 1);

@@ -205,6 +205,11 @@ test('options and requests of a wrong type or range throw invalid_argument and n
   refused({ sampling: { ...good.sampling, topP: 2 } }, /topP/);
   refused({ sampling: { ...good.sampling, logitBias: [[1]] } }, /logitBias\[0\]/);
   refused({ sampling: { ...good.sampling, maxTokens: 0 } }, /maxTokens/);
+  const alignment = { heads: [[0, 0]], filterWidth: 7, firstToken: 0, numTokens: 2, numFrames: 1 };
+  refused({ alignment }, /alignment/);
+  refused({ alignment: { ...alignment, heads: [[0]] } }, /alignment\.heads\[0\]/);
+  refused({ alignment: { ...alignment, heads: [[0, -1]] } }, /alignment\.heads\[0\]\[1\]/);
+  refused({ alignment: { ...alignment, numFrames: 0 } }, /alignment\.numFrames/);
   assert.throws(() => native.abort(Number.NaN), hasCode('invalid_argument', /requestId/));
   assert.throws(() => native.hasEncoded(undefined as unknown as string), hasCode('invalid_argument', /key/));
   await native.close();

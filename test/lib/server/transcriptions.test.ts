@@ -8,6 +8,7 @@ import { LLM } from '../../../lib/llm.js';
 import { serve, type RunningServer } from '../../../lib/server/serve.js';
 import { readJson } from './support/harness.js';
 import { goldenCases, modelFolderOf, type GoldenCase } from '../support/goldens.js';
+import { makeWhisperFolder } from '../support/whisper-folder.js';
 
 const cases = goldenCases('whisper');
 const soundOf = ({ folder, request }: GoldenCase): Buffer =>
@@ -138,6 +139,38 @@ describe('speech over HTTP', () => {
     assert.notEqual(english.text, '');
   });
 
+  test('tells stock OpenAI clients when each word is spoken', async () => {
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none' });
+    const ask = async (granularities: ('word' | 'segment')[] | undefined) =>
+      client.audio.transcriptions.create({
+        model: (await client.models.list()).data[0]?.id ?? '',
+        file: await toFile(soundOf(short), 'sound.wav'),
+        language: 'en',
+        temperature: 0,
+        response_format: 'verbose_json',
+        ...(granularities !== undefined && { timestamp_granularities: granularities }),
+        ...{ max_tokens: 20 },
+      });
+    const both = await ask(['word', 'segment']);
+    const words = both.words ?? [];
+    assert.ok(words.length > 1 && (both.segments?.length ?? 0) > 0);
+    assert.equal(words.map(({ word }) => word).join(''), both.text);
+    assert.ok(words.every(({ start, end }, i) => start <= end && start >= (words[i - 1]?.end ?? 0)));
+    assert.ok((words.at(-1)?.end ?? 0) <= both.duration);
+    const { segments: _, ...rest } = both;
+    assert.deepEqual(await ask(['word']), rest);
+    const { words: __, ...segmented } = both;
+    assert.deepEqual(await ask(['segment']), segmented);
+    assert.deepEqual(await ask(undefined), segmented);
+  });
+
+  test('tells when the words of a translation are spoken', async () => {
+    const form = formOf(short, { response_format: 'verbose_json', timestamp_granularities: 'word' });
+    const body = await readJson(await post('/v1/audio/translations', form));
+    assert.equal(body.task, 'translate');
+    assert.equal(body.words.map(({ word }: { word: string }) => word).join(''), body.text);
+  });
+
   test('tells models by name and what this one does', async () => {
     const wrong = await transcribe(formOf(short, { model: 'other' }));
     assert.equal(wrong.status, 404);
@@ -172,10 +205,24 @@ describe('speech over HTTP', () => {
       ['no tokens', { max_tokens: '0' }, 400, 'invalid_value', 'max_tokens'],
       ['speakers', { response_format: 'diarized_json' }, 501, 'not_supported', 'response_format'],
       [
-        'times of words',
-        { response_format: 'verbose_json', timestamp_granularities: 'word' },
-        501,
-        'not_supported',
+        'times of letters',
+        { response_format: 'verbose_json', timestamp_granularities: 'letter' },
+        400,
+        'invalid_value',
+        'timestamp_granularities[0]',
+      ],
+      [
+        'a stream of words',
+        { stream: 'true', response_format: 'verbose_json', timestamp_granularities: 'word' },
+        400,
+        'invalid_value',
+        'response_format',
+      ],
+      [
+        'times of words where none are written',
+        { timestamp_granularities: 'word' },
+        400,
+        'invalid_value',
         'timestamp_granularities',
       ],
       [
@@ -284,5 +331,23 @@ test('a model that chats does not write down speech', async () => {
     assert.equal((await readJson(response)).error.code, 'unsupported_task');
   } finally {
     await server.close();
+  }
+});
+
+test('a model whose heads tell no times refuses them, naming the field', async () => {
+  const { folder, remove } = makeWhisperFolder({ alignment_heads: [[9, 9]] });
+  const server = await serve(await LLM.load({ model: folder, dtype: 'float32' }), { port: 0 });
+  try {
+    const changes = { response_format: 'verbose_json', timestamp_granularities: 'word' };
+    const response = await fetch(`${server.url}/v1/audio/transcriptions`, {
+      method: 'POST',
+      body: formOf(short, changes),
+    });
+    assert.equal(response.status, 501);
+    const { error } = await readJson(response);
+    assert.deepEqual([error.code, error.param], ['not_supported', 'timestamp_granularities']);
+  } finally {
+    await server.close();
+    remove();
   }
 });

@@ -66,3 +66,18 @@ test('verbose JSON has the shape of OpenAI, times in milliseconds at the finest'
     no_speech_prob: 0,
   });
 });
+
+test('verbose JSON tells words where there are some, and segments unless they are not wanted', () => {
+  const words = [
+    { word: ' Hello.', start: 0, end: 0.5800000000000001 },
+    { word: '  world', start: 0.58, end: 1.02 },
+  ];
+  const body = toVerboseJson({ ...TALK, words }) as Record<string, unknown>;
+  assert.deepEqual(body['words'], [
+    { word: ' Hello.', start: 0, end: 0.58 },
+    { word: '  world', start: 0.58, end: 1.02 },
+  ]);
+  assert.ok('segments' in body);
+  const bare = toVerboseJson({ ...TALK, words: [] }, false) as Record<string, unknown>;
+  assert.deepEqual(Object.keys(bare), ['task', 'language', 'duration', 'text', 'words', 'usage']);
+});
