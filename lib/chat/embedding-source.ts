@@ -16,6 +16,8 @@ type JsonObject = Record<string, unknown>;
 
 /** Dimensions of lists in lists. */
 const MAX_LIST_RANK = 4;
+/** Numbers that are read at once. */
+const MAX_EAGER_NUMBERS = 16 * 1024;
 const MAX_RANK = 8;
 
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
@@ -54,18 +56,23 @@ export function isTensorArray(value: unknown): value is TensorArray {
   return isData && value.shape.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
-/** Lists of lists of numbers as one list and its shape. Throws `invalid_embedding` where they are uneven. */
-function flatten(list: readonly unknown[], param: string): TensorArray {
+/**
+ * Lists of lists of numbers: few as one list and its shape, many as they are, for whoever has the time. Throws
+ * `invalid_embedding` where few are uneven.
+ */
+function readLists(list: readonly unknown[], param: string): TensorSource {
   const shape: number[] = [];
   for (let inner: unknown = list; Array.isArray(inner) && shape.length < MAX_LIST_RANK; inner = inner[0]) {
     shape.push(inner.length);
   }
+  const size = shape.reduce((product, extent) => product * Math.max(1, extent), 1);
+  if (size > MAX_EAGER_NUMBERS) return { kind: 'list', numbers: { list, shape } };
   const data: number[] = [];
   appendNumbers(list, shape, 0, data, param);
-  return { data, shape };
+  return { kind: 'array', array: { data, shape } };
 }
 
-/** Appends the numbers under `list`, whose dimension is `axis`, in one pass: a body may hold millions. */
+/** Appends the numbers under `list`, whose dimension is `axis`. */
 function appendNumbers(
   list: readonly unknown[],
   shape: readonly number[],
@@ -94,7 +101,7 @@ export function readTensorSource(value: unknown, param: string, isStrict: boolea
     return { kind: 'base64', text: value };
   }
   if (typeof value === 'number') return { kind: 'array', array: { data: [value], shape: [] } };
-  if (Array.isArray(value)) return { kind: 'array', array: flatten(value, param) };
+  if (Array.isArray(value)) return readLists(value, param);
   if (isTensorArray(value)) return { kind: 'array', array: value };
   if (!isStrict && value instanceof Uint8Array) return { kind: 'file', bytes: value };
   if (!isStrict && value instanceof ArrayBuffer) return { kind: 'file', bytes: new Uint8Array(value) };

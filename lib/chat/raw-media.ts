@@ -11,6 +11,8 @@ export interface ShapedArray {
 }
 
 const MAX_SHAPE_RANK = 8;
+/** More channels than sound has. */
+const MAX_EAGER_ROWS = 64;
 
 const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null;
 export const isPositiveInteger = (value: unknown): value is number =>
@@ -93,13 +95,10 @@ export function readPixelArrays(
   }));
 }
 
-const isNumbers = (value: unknown): value is readonly number[] =>
-  Array.isArray(value) && value.every((entry) => typeof entry === 'number');
-
-/** One channel of samples. */
+/** One channel of samples. Of a list of numbers only the first is looked at: there may be millions. */
 export const isSampleArray = (value: unknown): value is SampleArray =>
   Array.isArray(value)
-    ? isNumbers(value)
+    ? value.length === 0 || typeof value[0] === 'number'
     : value instanceof Float32Array ||
       value instanceof Float64Array ||
       value instanceof Int16Array ||
@@ -152,15 +151,14 @@ function readShapedSamples({ data, shape }: ShapedArray, param: string): RawSamp
     : { data, numChannels: rows, layout: 'planar' };
 }
 
+/** The first rows are checked here, all of them while they are mixed. */
 function readNestedSamples(rows: unknown[], param: string): RawSamples {
   const [first] = rows;
-  if (!rows.every(isSampleArray) || first === undefined) {
+  if (!isSampleArray(first) || !rows.slice(0, MAX_EAGER_ROWS).every(isSampleArray)) {
     throw wrongSound(param, 'is not samples of [time], [channels, time] or [time, channels]');
   }
-  const numColumns = (first as SampleArray).length;
-  if (rows.some((row) => row.length !== numColumns))
-    throw wrongSound(param, 'has channels of different lengths');
-  return rows.length > numColumns
-    ? { data: rows, numChannels: numColumns, layout: 'frames' }
-    : { data: rows, numChannels: rows.length, layout: 'channels' };
+  const data = rows as SampleArray[];
+  return rows.length > first.length
+    ? { data, numChannels: first.length, layout: 'frames' }
+    : { data, numChannels: rows.length, layout: 'channels' };
 }

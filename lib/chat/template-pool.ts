@@ -11,7 +11,7 @@ import type {
 export interface TemplatePoolOptions {
   /** Where templates run: a thread, or a process that holds what a hostile template does to its memory. */
   host: 'thread' | 'process';
-  /** Time one rendering may take. */
+  /** Time one rendering may take, which is longer where the machine has more to do than it can. */
   timeoutMs: number;
   /** Time a worker may take to start and compile. */
   startTimeoutMs: number;
@@ -27,7 +27,7 @@ export interface TemplatePoolOptions {
 
 const DEFAULTS: TemplatePoolOptions = {
   host: 'thread',
-  timeoutMs: 1000,
+  timeoutMs: 5000,
   startTimeoutMs: 10_000,
   maxHeapMb: 128,
   maxOutputLength: 16 * 1024 * 1024,
@@ -78,16 +78,24 @@ class TemplateWorker {
   }
 
   private watch(timeoutMs: number): void {
-    this.timer = setTimeout(() => {
+    // Where this thread itself was held up the answer may be here: messages are taken before `setImmediate`.
+    const timer = setTimeout(() => setImmediate(() => this.timer === timer && expire()), timeoutMs);
+    const expire = (): void => {
       const message = `The chat template took more than ${timeoutMs} ms.`;
       this.die(new SensoriumError('template_timeout', message));
-    }, timeoutMs);
+    };
+    this.timer = timer;
+  }
+
+  private unwatch(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
   }
 
   private take(message: TemplateHostMessage): void {
     // What a killed host had already sent comes too late.
     if (this.isDead) return;
-    clearTimeout(this.timer);
+    this.unwatch();
     if (message.kind === 'invalid') return this.die(invalidTemplate(message.message));
     if (message.kind === 'ready') {
       this.isReady = true;
@@ -105,7 +113,7 @@ class TemplateWorker {
 
   /** Ends the host; a running job gets the error. */
   die(error: SensoriumError): void {
-    clearTimeout(this.timer);
+    this.unwatch();
     if (this.isDead) return;
     this.isDead = true;
     this.isReady = false;

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { Option, type Command } from 'commander';
+import { unusedVariables } from '../llm/environment.js';
 import { collectRarely, giveWayToAnswers, returnFreedMemory } from '../llm/process-wide.js';
 import { createLogger } from '../server/log.js';
 import { serve } from '../server/serve.js';
@@ -98,6 +99,8 @@ async function runServe(model: string | undefined, flags: ServeFlags, command: C
   const logger = createLogger(flags.logLevel);
   const ignored = ignoredFlagsOf(command);
   if (ignored.length > 0) logger.warn(`accepted without effect: ${ignored.join(', ')}`);
+  const unused = unusedVariables(process.env);
+  if (unused.length > 0) logger.warn(`environment variables that are not used: ${unused.join(', ')}`);
   returnFreedMemory();
   collectRarely();
   await giveWayToAnswers();

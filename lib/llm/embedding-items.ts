@@ -46,12 +46,18 @@ function sliceArray({ data, shape, dtype }: TensorArray, start: number, count: n
 
 function sliceSource(source: TensorSource, start: number, count: number): TensorSource {
   if (source.kind === 'array') return { kind: 'array', array: sliceArray(source.array, start, count) };
+  if (source.kind === 'list') {
+    const { list, shape } = source.numbers;
+    const numbers = { list: list.slice(start, start + count), shape: [count, ...shape.slice(1)] };
+    return { kind: 'list', numbers };
+  }
   return source.kind === 'file' ? { ...source, slice: { start, count } } : source;
 }
 
 /** Shape of a tensor as it was given; of a file of one tensor from its header. */
 function shapeOf(source: TensorSource, param: string): readonly number[] | undefined {
   if (source.kind === 'array') return source.array.shape;
+  if (source.kind === 'list') return source.numbers.shape;
   if (source.kind === 'base64') return undefined;
   try {
     const parsed = parseTensorFile(source.bytes);
@@ -150,6 +156,8 @@ export function listEmbeddings(
   hasEmbeddings: boolean,
 ): unknown[] | undefined {
   const param = `multiModalData.${modality}`;
+  // Samples may be millions of numbers.
+  if (Array.isArray(value) && typeof value[0] === 'number') return undefined;
   if (Array.isArray(value)) {
     const mayBeFlat = modality !== 'audio' || hasEmbeddings;
     const items = (value as unknown[]).map(

@@ -7,6 +7,7 @@ import { resolveModel } from '../hub/resolve-model.js';
 import { ProcessedItemCache } from '../media/cache.js';
 import { checkLocalFolder } from '../media/local-file.js';
 import { checkServerMediaOptions } from '../media/media-settings.js';
+import { numWorkersFromEnvironment } from '../media/environment.js';
 import { createMediaPolicy } from '../media/policy.js';
 import { MediaResolver } from '../media/resolver.js';
 import type { MediaPolicy } from '../media/types.js';
@@ -146,7 +147,7 @@ export async function loadModel(options: LLMOptions, addon: NativeAddon): Promis
     modelId: folder.path,
     defaults,
     itemLimits: toItemLimits(options.limitMmPerPrompt),
-    numWorkers: options.numMediaWorkers,
+    numWorkers: options.numMediaWorkers ?? numWorkersFromEnvironment(process.env),
     release: (bytes) => addon.release(bytes),
     // Without any cache a name of a client's names nothing.
     areUuidsIgnored: mediaCache.maxBytes === 0 && options.enablePrefixCaching === false,

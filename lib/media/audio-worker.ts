@@ -3,7 +3,7 @@ import { FLACDecoder } from '@wasm-audio-decoders/flac';
 import { OggVorbisDecoder } from '@wasm-audio-decoders/ogg-vorbis';
 import { MPEGDecoder } from 'mpg123-decoder';
 import { OggOpusDecoder } from 'ogg-opus-decoder';
-import { MonoSink, SoundError, type SoundFault } from './mono-sink.js';
+import { MonoSink, SoundError, type SoundFault, type SoundLimits } from './mono-sink.js';
 import { decodeWav, type MonoSound } from './wav.js';
 
 export type WorkerSoundFormat = 'wav' | 'flac' | 'mp3' | 'vorbis' | 'opus';
@@ -11,7 +11,7 @@ export type WorkerSoundFormat = 'wav' | 'flac' | 'mp3' | 'vorbis' | 'opus';
 export interface AudioWorkerInput {
   bytes: Uint8Array;
   format: WorkerSoundFormat;
-  maxSeconds: number;
+  limits: SoundLimits;
 }
 
 export type AudioWorkerOutput = { ok: true; sound: MonoSound } | { ok: false; fault: SoundFault };
@@ -42,12 +42,12 @@ const PIECE_BYTES = 4 * 1024;
 async function decodeStream(
   decoder: StreamDecoder,
   bytes: Uint8Array,
-  maxSeconds: number,
+  limits: SoundLimits,
 ): Promise<MonoSound> {
   let sink: MonoSink | undefined;
   const take = ({ channelData, samplesDecoded, sampleRate }: Decoded): void => {
     if (samplesDecoded === 0) return;
-    sink ??= new MonoSink(sampleRate, channelData.length, maxSeconds);
+    sink ??= new MonoSink(sampleRate, channelData.length, limits);
     if (sink.samplingRate !== sampleRate || sink.numChannels !== channelData.length)
       throw new SoundError('broken');
     sink.append(samplesDecoded, (channel, i) => (channelData[channel] as Float32Array)[i] as number);
@@ -62,12 +62,12 @@ async function decodeStream(
   return { samples: sink.finish(), samplingRate: sink.samplingRate };
 }
 
-async function decode({ bytes, format, maxSeconds }: AudioWorkerInput): Promise<AudioWorkerOutput> {
+async function decode({ bytes, format, limits }: AudioWorkerInput): Promise<AudioWorkerOutput> {
   try {
     const sound =
       format === 'wav'
-        ? decodeWav(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), maxSeconds)
-        : await decodeStream(DECODERS[format](), bytes, maxSeconds);
+        ? decodeWav(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), limits)
+        : await decodeStream(DECODERS[format](), bytes, limits);
     return { ok: true, sound };
   } catch (error) {
     return { ok: false, fault: error instanceof SoundError ? error.fault : 'broken' };

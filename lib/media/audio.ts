@@ -6,9 +6,9 @@ import { decodeAudioWithFfmpeg } from './ffmpeg-audio.js';
 import { demuxerOf } from './ffmpeg.js';
 import { asBuffer } from './image.js';
 import { Limiter } from './limiter.js';
-import { SoundError } from './mono-sink.js';
+import { checkSoundLength, SoundError, type SoundLimits } from './mono-sink.js';
 import { sniffFormat, type MediaFormat } from './sniff.js';
-import { soundFailure } from './sound-failure.js';
+import { soundFailure, soundLimitsOf } from './sound-failure.js';
 import type { DecodedAudio } from './types.js';
 import { decodeWav, readWavHeader } from './wav.js';
 
@@ -44,28 +44,27 @@ async function decodeHere(
   format: WorkerSoundFormat,
   context: DecodeContext,
 ): Promise<DecodedAudio> {
-  const { maxAudioSeconds } = context.policy;
+  const limits = soundLimitsOf(context.policy);
   try {
-    await context.reserve(expectedBytes(bytes, format, maxAudioSeconds));
+    await context.reserve(expectedBytes(bytes, format, limits));
     throwIfAborted(context.signal);
     const isInline = format === 'wav' && bytes.length <= INLINE_WAV_BYTES;
     const sound = isInline
-      ? decodeWav(asBuffer(bytes), maxAudioSeconds)
-      : await workers.run(() =>
-          decodeInWorker({ bytes, format, maxSeconds: maxAudioSeconds }, context.signal),
-        );
+      ? decodeWav(asBuffer(bytes), limits)
+      : await workers.run(() => decodeInWorker({ bytes, format, limits }, context.signal));
     return { kind: 'audio', ...sound };
   } catch (error) {
-    throw error instanceof SoundError ? soundFailure(error.fault, maxAudioSeconds) : error;
+    throw error instanceof SoundError ? soundFailure(error.fault, limits) : error;
   }
 }
 
 /** Bytes of mono samples to expect. Also rejects a broken or over-long WAV before a thread starts. */
-function expectedBytes(bytes: Uint8Array, format: WorkerSoundFormat, maxSeconds: number): number {
+function expectedBytes(bytes: Uint8Array, format: WorkerSoundFormat, limits: SoundLimits): number {
+  const { maxSeconds, maxBytes } = limits;
   if (format !== 'wav')
-    return Math.min(bytes.length * EXPECTED_EXPANSION, maxSeconds * MAX_MONO_BYTES_PER_SECOND);
+    return Math.min(bytes.length * EXPECTED_EXPANSION, maxSeconds * MAX_MONO_BYTES_PER_SECOND, maxBytes);
   const { numFrames, samplingRate } = readWavHeader(asBuffer(bytes));
-  if (numFrames > maxSeconds * samplingRate) throw new SoundError('too_long');
+  checkSoundLength(numFrames, samplingRate, limits);
   return numFrames * 4;
 }
 

@@ -1,5 +1,7 @@
 import { SensoriumError } from '../errors.js';
 import { invalidMedia, tooLarge } from './failure.js';
+import { checkSoundLength, SoundError } from './mono-sink.js';
+import { soundFailure, soundLimitsOf } from './sound-failure.js';
 import type {
   DecodedAudio,
   DecodedImage,
@@ -64,7 +66,10 @@ function checkAudio({ samples, samplingRate }: DecodedAudio, policy: MediaPolicy
   if (!Number.isInteger(samplingRate) || samplingRate < 1000 || samplingRate > 384_000) {
     throw invalidMedia('audio', 'has no valid sampling rate');
   }
-  if (samples.length / samplingRate > policy.maxAudioSeconds) {
-    throw tooLarge('audio', `is longer than the limit of ${policy.maxAudioSeconds} seconds`);
+  const limits = soundLimitsOf(policy);
+  try {
+    checkSoundLength(samples.length, samplingRate, limits);
+  } catch (error) {
+    throw error instanceof SoundError ? soundFailure(error.fault, limits) : error;
   }
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { SensoriumError, toSensoriumError } from '../errors.js';
 import {
   denseBytes,
+  packNumbers,
   parseTensorFile,
   sliceView,
   toDense,
@@ -13,15 +14,18 @@ import { hashBytes } from './content-hash.js';
 import { parseDataUrlHeader } from './data-url.js';
 import type { DecodeContext } from './decode-context.js';
 import { abortReason } from './failure.js';
-import type { DenseTensor, Modality, TensorSource } from './types.js';
+import type { DenseTensor, Modality, TensorArray, TensorSource, TypedNumbers } from './types.js';
 import { isDataUrl } from './url-guard.js';
 
 /** A tensor whose bytes are here. */
-export type LoadedTensor = Exclude<TensorSource, { kind: 'base64' }>;
+export type LoadedTensor =
+  Extract<TensorSource, { kind: 'file' }> | { kind: 'array'; array: TensorArray<TypedNumbers> };
 /** The tensors of one item by name: `embeddings` are the rows, the others are the family's extras. */
 export type LoadedTensors = Record<string, LoadedTensor>;
 
 const ROWS = 'embeddings';
+/** Of a plain number, as a double. */
+const NUMBER_BYTES = 8;
 const MAX_TENSORS = 32;
 /** What families want beside rows; in a file of several tensors the one that is none of these is the rows. */
 const EXTRA_NAMES: ReadonlySet<string> = new Set([
@@ -57,7 +61,11 @@ function blame(error: unknown, name: string): SensoriumError {
 function sourceBytes(source: TensorSource): number {
   switch (source.kind) {
     case 'array':
-      return Array.isArray(source.array.data) ? source.array.data.length * 8 : source.array.data.byteLength;
+      return Array.isArray(source.array.data)
+        ? source.array.data.length * NUMBER_BYTES
+        : source.array.data.byteLength;
+    case 'list':
+      return source.numbers.shape.reduce((product, size) => product * size, NUMBER_BYTES);
     case 'file':
       return source.bytes.length;
     case 'base64':
@@ -75,15 +83,34 @@ async function decodeText(text: string, name: string, maxBytes: number): Promise
   return await decodeStrictBase64(payload, maxBytes, { notBase64, tooLarge: () => tooLarge(name, maxBytes) });
 }
 
-/**
- * The bytes of the tensors of one item, at most `maxBytes` together. `reserve` waits for memory before it is taken.
- * Throws `invalid_embedding`, `media_too_large`.
- */
+/** Numbers as a typed array: plain ones of rows are floats, of extras integers where all are whole. */
+async function packArray(
+  source: Extract<TensorSource, { kind: 'array' | 'list' }>,
+  isRows: boolean,
+  signal: AbortSignal,
+): Promise<LoadedTensor> {
+  const plainType = isRows ? 'float32' : undefined;
+  if (source.kind === 'list')
+    return { kind: 'array', array: await packNumbers(source.numbers, plainType, signal) };
+  const { data, shape, dtype } = source.array;
+  if (!Array.isArray(data)) return { kind: 'array', array: { data, shape, dtype } };
+  const flat = { list: data, shape: [data.length] };
+  return { kind: 'array', array: { ...(await packNumbers(flat, dtype ?? plainType, signal)), shape } };
+}
+
+export interface LoadTensorsOptions {
+  modality: Modality;
+  /** Of all tensors of the item together. */
+  maxBytes: number;
+  /** Waits for memory before it is taken. */
+  reserve: (numBytes: number) => Promise<unknown>;
+  signal: AbortSignal;
+}
+
+/** The bytes of the tensors of one item. Throws `invalid_embedding`, naming the tensor, and `media_too_large`. */
 export async function loadTensors(
   tensors: Record<string, TensorSource>,
-  modality: Modality,
-  maxBytes: number,
-  reserve: (numBytes: number) => Promise<unknown>,
+  { modality, maxBytes, reserve, signal }: LoadTensorsOptions,
 ): Promise<LoadedTensors> {
   const sources = Object.entries(tensors);
   if (sources.length > MAX_TENSORS) {
@@ -94,25 +121,25 @@ export async function loadTensors(
   await reserve(numBytes);
   const loaded: [string, LoadedTensor][] = [];
   for (const [name, source] of sources) {
-    if (source.kind !== 'base64') loaded.push([name, source]);
-    else
-      loaded.push([
-        name,
-        { kind: 'file', bytes: await decodeText(source.text, titleOf(name, modality), maxBytes) },
-      ]);
+    const title = titleOf(name, modality);
+    try {
+      if (source.kind === 'file') loaded.push([name, source]);
+      else if (source.kind !== 'base64') loaded.push([name, await packArray(source, name === ROWS, signal)]);
+      else loaded.push([name, { kind: 'file', bytes: await decodeText(source.text, title, maxBytes) }]);
+    } catch (error) {
+      throw signal.aborted ? abortReason(signal) : blame(error, title);
+    }
   }
   return Object.fromEntries(loaded);
 }
 
-/** A tensor's bytes, and what they mean. Plain numbers are taken as doubles. */
+/** A tensor's bytes, and what they mean. */
 function describe(tensor: LoadedTensor): { kind: unknown[]; bytes: Uint8Array } {
   if (tensor.kind === 'file') return { kind: ['file', tensor.slice ?? null], bytes: tensor.bytes };
   const { data, shape, dtype } = tensor.array;
-  const isPlain = Array.isArray(data);
-  const typed = isPlain ? Float64Array.from(data) : data;
   return {
-    kind: ['array', isPlain ? null : Object.prototype.toString.call(data), dtype ?? null, shape],
-    bytes: new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength),
+    kind: ['array', Object.prototype.toString.call(data), dtype ?? null, shape],
+    bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   };
 }
 
@@ -156,7 +183,7 @@ function viewsOf(tensor: LoadedTensor, name: string, modality: Modality): [strin
       const { slice } = tensor;
       return slice === undefined ? views : views.map(([key, view]) => [key, sliceView(view, slice)]);
     }
-    return [[name, viewOfArray(tensor.array, name === ROWS ? 'float32' : undefined)]];
+    return [[name, viewOfArray(tensor.array)]];
   } catch (error) {
     throw blame(error, titleOf(name, modality));
   }

@@ -4,7 +4,7 @@ import { inputOptions, runProgram, withTemporaryFile } from './ffmpeg.js';
 import { probe, type AudioStream } from './ffprobe.js';
 import { MonoSink, SoundError } from './mono-sink.js';
 import type { MediaFormat } from './sniff.js';
-import { soundFailure } from './sound-failure.js';
+import { soundFailure, soundLimitsOf } from './sound-failure.js';
 import type { DecodedAudio } from './types.js';
 
 const BYTES_PER_SAMPLE = 4;
@@ -25,9 +25,13 @@ export async function decodeAudioWithFfmpeg(
 
 /** Bytes of mono samples that a stream becomes at most. Throws `media_too_large` where it says it is too long. */
 export function audioStreamBytes(stream: AudioStream, { policy }: DecodeContext): number {
-  const seconds = stream.duration ?? policy.maxAudioSeconds;
-  if (seconds > policy.maxAudioSeconds) throw soundFailure('too_long', policy.maxAudioSeconds);
-  return seconds * stream.samplingRate * BYTES_PER_SAMPLE;
+  const limits = soundLimitsOf(policy);
+  const { duration, samplingRate } = stream;
+  const bytesOf = (seconds: number): number => seconds * samplingRate * BYTES_PER_SAMPLE;
+  if (duration === undefined) return Math.min(bytesOf(limits.maxSeconds), limits.maxBytes);
+  if (duration > limits.maxSeconds) throw soundFailure('too_long', limits);
+  if (bytesOf(duration) > limits.maxBytes) throw soundFailure('too_large', limits);
+  return bytesOf(duration);
 }
 
 /** One stream as mono samples at its own rate. */
@@ -37,17 +41,17 @@ export async function decodeAudioStream(
   stream: AudioStream,
   context: DecodeContext,
 ): Promise<DecodedAudio> {
-  const { maxAudioSeconds, ffmpegPath } = context.policy;
+  const limits = soundLimitsOf(context.policy);
   try {
-    const sink = new MonoSink(stream.samplingRate, stream.numChannels, maxAudioSeconds);
-    const exitCode = await runProgram(ffmpegPath, audioArguments(path, format, stream), {
+    const sink = new MonoSink(stream.samplingRate, stream.numChannels, limits);
+    const exitCode = await runProgram(context.policy.ffmpegPath, audioArguments(path, format, stream), {
       signal: context.signal,
       onOutput: appendInterleaved(sink),
     });
     if (exitCode !== 0) throw new SoundError('broken');
     return { kind: 'audio', samples: sink.finish(), samplingRate: stream.samplingRate };
   } catch (error) {
-    throw error instanceof SoundError ? soundFailure(error.fault, maxAudioSeconds) : error;
+    throw error instanceof SoundError ? soundFailure(error.fault, limits) : error;
   }
 }
 

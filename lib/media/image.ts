@@ -1,8 +1,9 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { SensoriumError } from '../errors.js';
 import { decodeBmp, readBmpHeader } from './bmp.js';
+import { cmykToRgb } from './cmyk.js';
 import type { DecodeContext } from './decode-context.js';
-import { formatRefused, invalidMedia, nextTurn, throwIfAborted, tooLarge } from './failure.js';
+import { formatRefused, invalidMedia, throwIfAborted, tooLarge } from './failure.js';
 import type { ImageSettings } from './media-settings.js';
 import { toRgbImage } from './raw-pixels.js';
 import { sniffFormat, type MediaFormat } from './sniff.js';
@@ -22,7 +23,6 @@ const ACCEPTED: ReadonlySet<MediaFormat> = new Set<MediaFormat>([
 const LOADERS = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'];
 /** Files too: a program in process may open its own pictures with sharp. */
 const LOADER_SOURCES = ['Buffer', 'File'];
-const PIXELS_PER_TURN = 512 * 1024;
 
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({
@@ -101,7 +101,7 @@ export async function decodeImage(
   const oriented = sharp(bytes, { ...sharpOptions(context.policy), autoOrient: true });
   try {
     return header.metadata?.space === 'cmyk'
-      ? await decodeCmyk(oriented)
+      ? await decodeCmyk(oriented, context.signal)
       : await readRgb(oriented, settings, context);
   } catch (error) {
     if (error instanceof SensoriumError) throw error;
@@ -129,23 +129,16 @@ async function readRgb(
   return await toRgbImage({ data, width, height, channels }, settings, signal);
 }
 
-/** Pillow's CMYK to RGB: no profiles, each colour scaled by what black leaves. */
-async function decodeCmyk(image: Sharp): Promise<DecodedImage> {
+async function decodeCmyk(image: Sharp, signal: AbortSignal | undefined): Promise<DecodedImage> {
   const { data, info } = await image
+    .removeAlpha()
     .pipelineColourspace('cmyk')
     .toColourspace('cmyk')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
-  const numPixels = info.width * info.height;
-  const rgb = new Uint8Array(numPixels * 3);
-  for (let i = 0; i < numPixels; i++) {
-    const light = 255 - (data[i * info.channels + 3] as number);
-    for (let c = 0; c < 3; c++) {
-      rgb[i * 3 + c] = Math.round(((255 - (data[i * info.channels + c] as number)) * light) / 255);
-    }
-    if ((i + 1) % PIXELS_PER_TURN === 0) await nextTurn();
-  }
-  return { kind: 'image', data: rgb, width: info.width, height: info.height };
+  const { width, height, channels } = info;
+  if (channels !== 4) throw new Error(`unexpected number of channels: ${channels}`);
+  return { kind: 'image', data: await cmykToRgb(data, signal), width, height };
 }
 
 export function asBuffer(bytes: Uint8Array): Buffer {

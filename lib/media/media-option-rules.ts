@@ -117,6 +117,7 @@ const PROCESSOR_RULES: Rules = {
   ...FRAME_RULES,
   fps: rate,
   nframes: numFrames,
+  do_resize: boolean,
   min_pixels: pixels,
   max_pixels: pixels,
   total_pixels: pixels,

@@ -1,5 +1,15 @@
 /** Why decoding sound stopped; a code rather than an error so that it crosses a worker's boundary. */
-export type SoundFault = 'too_long' | 'not_finite' | 'rate' | 'channels' | 'empty' | 'broken' | 'kind';
+export type SoundFault =
+  | 'too_long'
+  | 'too_large'
+  | 'not_finite'
+  | 'not_numbers'
+  | 'uneven'
+  | 'rate'
+  | 'channels'
+  | 'empty'
+  | 'broken'
+  | 'kind';
 
 export class SoundError extends Error {
   constructor(readonly fault: SoundFault) {
@@ -11,6 +21,18 @@ export const MIN_SAMPLING_RATE = 1_000;
 export const MAX_SAMPLING_RATE = 384_000;
 export const MAX_CHANNELS = 32;
 
+/** The most that a sound may be: seconds, and bytes of its mono samples. */
+export interface SoundLimits {
+  maxSeconds: number;
+  maxBytes: number;
+}
+
+/** Throws SoundError where `numSamples` mono samples are too many. */
+export function checkSoundLength(numSamples: number, samplingRate: number, limits: SoundLimits): void {
+  if (numSamples > limits.maxSeconds * samplingRate) throw new SoundError('too_long');
+  if (numSamples * Float32Array.BYTES_PER_ELEMENT > limits.maxBytes) throw new SoundError('too_large');
+}
+
 /** Checks what a header claims. Throws SoundError. */
 export function checkSoundShape(samplingRate: number, numChannels: number): void {
   const isRate = samplingRate >= MIN_SAMPLING_RATE && samplingRate <= MAX_SAMPLING_RATE;
@@ -18,19 +40,17 @@ export function checkSoundShape(samplingRate: number, numChannels: number): void
   if (!(numChannels >= 1 && numChannels <= MAX_CHANNELS)) throw new SoundError('channels');
 }
 
-/** Collects mono samples (the mean of the channels) up to a number of seconds. */
+/** Collects mono samples (the mean of the channels) up to a limit. */
 export class MonoSink {
   private samples = new Float32Array(0);
   private length = 0;
-  private readonly maxSamples: number;
 
   constructor(
     readonly samplingRate: number,
     readonly numChannels: number,
-    maxSeconds: number,
+    private readonly limits: SoundLimits,
   ) {
     checkSoundShape(samplingRate, numChannels);
-    this.maxSamples = Math.floor(maxSeconds * samplingRate);
   }
 
   /** Appends `count` frames; `at(channel, index)` gives a sample. Throws SoundError. */
@@ -55,9 +75,10 @@ export class MonoSink {
 
   private reserve(count: number): void {
     const needed = this.length + count;
-    if (needed > this.maxSamples) throw new SoundError('too_long');
+    checkSoundLength(needed, this.samplingRate, this.limits);
     if (needed <= this.samples.length) return;
-    const larger = new Float32Array(Math.min(this.maxSamples, Math.max(needed, this.samples.length * 2)));
+    const most = Math.floor(this.limits.maxSeconds * this.samplingRate);
+    const larger = new Float32Array(Math.max(needed, Math.min(most, this.samples.length * 2)));
     larger.set(this.samples.subarray(0, this.length));
     this.samples = larger;
   }

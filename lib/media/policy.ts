@@ -1,13 +1,16 @@
 import { totalmem } from 'node:os';
 import { SensoriumError } from '../errors.js';
+import {
+  mediaPolicyFromEnvironment,
+  UNLIMITED_BYTES,
+  withoutAbsent,
+  type Environment,
+} from './environment.js';
 import type { MediaPolicy, Modality } from './types.js';
 import { isSamplerName, SAMPLER_NAMES } from './video-samplers.js';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
-
-/** libvips' own cap, used where an operator switches the pixel limit off. */
-const LARGEST_IMAGE_PIXELS = 268_402_689;
 
 /** Safe defaults: public http(s) only and everything bounded. */
 export function defaultMediaPolicy(): MediaPolicy {
@@ -20,6 +23,7 @@ export function defaultMediaPolicy(): MediaPolicy {
     maxEmbeddingBytes: 256 * MIB,
     maxImagePixels: 64_000_000,
     maxAudioSeconds: 600,
+    maxAudioDecodedBytes: GIB,
     maxVideoFrames: 1024,
     maxVideoSeconds: 3600,
     maxRedirects: 3,
@@ -33,91 +37,6 @@ export function defaultMediaPolicy(): MediaPolicy {
   };
 }
 
-type Environment = Record<string, string | undefined>;
-
-interface Variable {
-  name: string;
-  value: string;
-}
-
-/** `SENSORIUM_<suffix>`, else `VLLM_<suffix>`; empty counts as absent. */
-function readVariable(env: Environment, suffix: string): Variable | undefined {
-  for (const prefix of ['SENSORIUM_', 'VLLM_']) {
-    const value = env[prefix + suffix];
-    if (value !== undefined && value.trim() !== '') return { name: prefix + suffix, value: value.trim() };
-  }
-  return undefined;
-}
-
-function readNumber(env: Environment, suffix: string, least: number): number | undefined {
-  const variable = readVariable(env, suffix);
-  if (variable === undefined) return undefined;
-  const number = Number(variable.value);
-  if (!Number.isFinite(number) || number < least) {
-    throw new SensoriumError('invalid_option', `${variable.name} must be a number of at least ${least}.`);
-  }
-  return number;
-}
-
-function readFlag(env: Environment, suffix: string): boolean | undefined {
-  const variable = readVariable(env, suffix);
-  if (variable === undefined) return undefined;
-  const value = variable.value.toLowerCase();
-  if (['1', 'true', 'yes', 'on'].includes(value)) return true;
-  if (['0', 'false', 'no', 'off'].includes(value)) return false;
-  throw new SensoriumError('invalid_option', `${variable.name} must be 0 or 1.`);
-}
-
-function readSampler(env: Environment): string | undefined {
-  const variable = readVariable(env, 'VIDEO_LOADER_BACKEND');
-  if (variable === undefined || isSamplerName(variable.value)) return variable?.value;
-  throw new SensoriumError(
-    'invalid_option',
-    `${variable.name} must be one of ${SAMPLER_NAMES.join(', ')}, not '${variable.value.slice(0, 40)}'.`,
-  );
-}
-
-function scaled(value: number | undefined, factor: number): number | undefined {
-  return value === undefined ? undefined : Math.round(value * factor);
-}
-
-function whole(value: number | undefined): number | undefined {
-  return value === undefined ? undefined : Math.floor(value);
-}
-
-function withoutAbsent<T extends object>(values: { [K in keyof T]: T[K] | undefined }): Partial<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
-}
-
-/**
- * What the environment says about media. Each variable may be spelled `SENSORIUM_...` or `VLLM_...`; times are in
- * seconds, sizes in MiB. Throws `invalid_option` naming the variable.
- */
-export function mediaPolicyFromEnvironment(env: Environment): Partial<MediaPolicy> {
-  const maxDownloadBytes = scaled(readNumber(env, 'MAX_MEDIA_DOWNLOAD_SIZE_MB', 0.001), MIB);
-  const maxImagePixels = readNumber(env, 'MAX_IMAGE_PIXELS', 0);
-  return withoutAbsent<MediaPolicy>({
-    ...(readFlag(env, 'MEDIA_URL_ALLOW_REDIRECTS') === false ? { maxRedirects: 0 } : {}),
-    allowPrivateMediaAddresses: readFlag(env, 'ALLOW_PRIVATE_MEDIA_ADDRESSES'),
-    imageFetchTimeoutMs: scaled(readNumber(env, 'IMAGE_FETCH_TIMEOUT', 0.001), 1000),
-    audioFetchTimeoutMs: scaled(readNumber(env, 'AUDIO_FETCH_TIMEOUT', 0.001), 1000),
-    videoFetchTimeoutMs: scaled(readNumber(env, 'VIDEO_FETCH_TIMEOUT', 0.001), 1000),
-    maxFetchAttempts: whole(readNumber(env, 'MEDIA_FETCH_MAX_RETRIES', 1)),
-    maxImageBytes: maxDownloadBytes,
-    maxVideoBytes: maxDownloadBytes,
-    maxAudioBytes: scaled(readNumber(env, 'MAX_AUDIO_CLIP_FILESIZE_MB', 0.001), MIB) ?? maxDownloadBytes,
-    maxImagePixels: maxImagePixels === 0 ? LARGEST_IMAGE_PIXELS : whole(maxImagePixels),
-    maxEmbeddingBytes: whole(readNumber(env, 'MAX_EMBED_DECODE_BYTES', 1)),
-    maxAudioSeconds: readNumber(env, 'MAX_AUDIO_DECODE_DURATION_S', 0.001),
-    maxVideoFrames: whole(readNumber(env, 'MAX_VIDEO_FRAMES', 1)),
-    maxVideoSeconds: readNumber(env, 'MAX_VIDEO_DURATION_S', 0.001),
-    maxInFlightBytes: scaled(readNumber(env, 'MAX_MEDIA_IN_FLIGHT_MB', 0.001), MIB),
-    videoLoader: readSampler(env),
-    ffmpegPath: readVariable(env, 'FFMPEG_PATH')?.value,
-    ffprobePath: readVariable(env, 'FFPROBE_PATH')?.value,
-  } as { [K in keyof MediaPolicy]: MediaPolicy[K] | undefined });
-}
-
 const BOUNDED_FIELDS = [
   'maxImageBytes',
   'maxAudioBytes',
@@ -125,6 +44,7 @@ const BOUNDED_FIELDS = [
   'maxEmbeddingBytes',
   'maxImagePixels',
   'maxAudioSeconds',
+  'maxAudioDecodedBytes',
   'maxVideoFrames',
   'maxVideoSeconds',
   'imageFetchTimeoutMs',
@@ -156,17 +76,30 @@ function checkOverrides(overrides: object): void {
   }
 }
 
+/** Downloads without a limit of their own are held to what all of them may take together. */
+function withinFlight(policy: MediaPolicy): MediaPolicy {
+  const most = Math.floor(policy.maxInFlightBytes / 2);
+  const held = (limit: number): number => (limit === UNLIMITED_BYTES ? most : limit);
+  const { maxImageBytes, maxAudioBytes, maxVideoBytes } = policy;
+  return {
+    ...policy,
+    maxImageBytes: held(maxImageBytes),
+    maxAudioBytes: held(maxAudioBytes),
+    maxVideoBytes: held(maxVideoBytes),
+  };
+}
+
 /** Defaults, then the environment, then `overrides`. Throws `invalid_option`. */
 export function createMediaPolicy(
   overrides: Partial<MediaPolicy> = {},
   env: Environment = process.env,
 ): MediaPolicy {
   checkOverrides(overrides);
-  const policy = {
+  const policy = withinFlight({
     ...defaultMediaPolicy(),
     ...mediaPolicyFromEnvironment(env),
     ...withoutAbsent(overrides as MediaPolicy),
-  };
+  });
   for (const field of BOUNDED_FIELDS) {
     if (!Number.isFinite(policy[field]) || policy[field] <= 0) {
       throw new SensoriumError('invalid_option', `The media option ${field} must be a positive number.`);

@@ -92,10 +92,9 @@ export class SourceLoader {
     scope: LoadScope,
   ): Promise<LoadedSource> {
     const reserve = (numBytes: number): Promise<unknown> => this.lease(numBytes, scope);
-    return {
-      kind: 'embeddings',
-      tensors: await loadTensors(tensors, modality, this.policy.maxEmbeddingBytes, reserve),
-    };
+    const { signal } = scope;
+    const options = { modality, maxBytes: this.policy.maxEmbeddingBytes, reserve, signal };
+    return { kind: 'embeddings', tensors: await loadTensors(tensors, options) };
   }
 
   private async loadUrl(text: string, modality: Modality, scope: LoadScope): Promise<Uint8Array> {

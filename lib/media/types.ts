@@ -79,10 +79,18 @@ export interface RawSamples {
 /** A picture of the caller's own sharp: what is called of it here. */
 export interface SharpImage {
   clone(): SharpImage;
-  metadata(): Promise<{ width?: number | undefined; height?: number | undefined }>;
+  metadata(): Promise<{
+    width?: number | undefined;
+    height?: number | undefined;
+    space?: string | undefined;
+  }>;
   /** Since sharp 0.34; before, `rotate` without an angle. */
   autoOrient?(): SharpImage;
   rotate(): SharpImage;
+  /** Since sharp 0.33. */
+  keepIccProfile?(): SharpImage;
+  pipelineColourspace(name: string): SharpImage;
+  removeAlpha(): SharpImage;
   toColourspace(name: string): SharpImage;
   raw(options: { depth: 'uchar' }): SharpImage;
   toBuffer(options: {
@@ -113,16 +121,26 @@ export type MediaSource =
    */
   | { kind: 'embeddings'; tensors: Record<string, TensorSource> };
 
-/** Numbers with a shape, as typed arrays hold them. `Uint16Array` holds bfloat16 or float16 where `dtype` says so. */
-export interface TensorArray {
-  data: Float32Array | Float64Array | Int32Array | BigInt64Array | Uint16Array | number[];
+/** Numbers as typed arrays hold them. A `Uint16Array` holds bfloat16 or float16, as its `dtype` says. */
+export type TypedNumbers = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint16Array;
+
+/** Numbers with a shape. */
+export interface TensorArray<Data = TypedNumbers | number[]> {
+  data: Data;
   shape: number[];
   dtype?: 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int32' | 'int64' | undefined;
+}
+
+/** Lists of lists of numbers, unchecked, with the shape that their first entries have. */
+export interface NestedNumbers {
+  list: readonly unknown[];
+  shape: number[];
 }
 
 /** A tensor as it was given: numbers, or a file of torch.save, npy or safetensors (told by its first bytes). */
 export type TensorSource =
   | { kind: 'array'; array: TensorArray }
+  | { kind: 'list'; numbers: NestedNumbers }
   | { kind: 'file'; bytes: Uint8Array; slice?: TensorSlice | undefined }
   | { kind: 'base64'; text: string };
 
@@ -178,6 +196,8 @@ export interface MediaPolicy {
   /** Tensors of one item of ready-made embeddings, as given and as float32. */
   maxEmbeddingBytes: number;
   maxAudioSeconds: number;
+  /** Mono samples of one sound. */
+  maxAudioDecodedBytes: number;
   maxVideoFrames: number;
   maxVideoSeconds: number;
   maxRedirects: number;

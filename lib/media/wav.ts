@@ -1,4 +1,4 @@
-import { checkSoundShape, MonoSink, SoundError } from './mono-sink.js';
+import { checkSoundLength, checkSoundShape, MonoSink, SoundError, type SoundLimits } from './mono-sink.js';
 
 const FORMAT_PCM = 1;
 const FORMAT_FLOAT = 3;
@@ -98,12 +98,12 @@ function combine(bytes: Buffer, format: Chunk | undefined, data: Chunk): WavHead
   return { samplingRate, numChannels, bytesPerSample, readSample, dataOffset: data.start, numFrames };
 }
 
-/** Mono samples of a WAV file of at most `maxSeconds`. Throws SoundError. */
-export function decodeWav(bytes: Buffer, maxSeconds: number): MonoSound {
+/** Mono samples of a WAV file within `limits`. Throws SoundError. */
+export function decodeWav(bytes: Buffer, limits: SoundLimits): MonoSound {
   const header = readWavHeader(bytes);
   const { samplingRate, numChannels, bytesPerSample, readSample, dataOffset, numFrames } = header;
-  if (numFrames > maxSeconds * samplingRate) throw new SoundError('too_long');
-  const sink = new MonoSink(samplingRate, numChannels, maxSeconds);
+  checkSoundLength(numFrames, samplingRate, limits);
+  const sink = new MonoSink(samplingRate, numChannels, limits);
   for (let done = 0; done < numFrames; done += SAMPLES_PER_STEP) {
     const count = Math.min(SAMPLES_PER_STEP, numFrames - done);
     sink.append(count, (channel, i) =>

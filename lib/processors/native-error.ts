@@ -17,6 +17,15 @@ export async function withNativeErrors<T>(modality: Modality, work: () => Promis
   }
 }
 
+/** The same for work that is done at once. */
+export function withNativeErrorsNow<T>(modality: Modality, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw translate(modality, error);
+  }
+}
+
 function translate(modality: Modality, error: unknown): unknown {
   if (error instanceof SensoriumError || !(error instanceof Error)) return error;
   const code = (error as NativeError).code as NativeErrorCode | undefined;

@@ -2,15 +2,21 @@ import { SensoriumError } from '../errors.js';
 import type { DecodedVideo, DenseTensor } from '../media/types.js';
 import type { NativeAddon } from '../native/addon.js';
 import { numberAt, objectAt, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
-import { clipSize, type ClipShape } from './clip-size.js';
+import { sizeOfFrames, withRequestedClipLimits, type ClipRules } from './clip-rules.js';
 import { invalidEmbedding, processVisionEmbeddings, readHiddenSize } from './embeddings.js';
 import { expandPlaceholders, writeOneRun, type ItemWriter } from './expand.js';
 import { withNativeErrors } from './native-error.js';
 import { readPlaceholders } from './qwen2-vl.js';
 import { specialToken } from './special-tokens.js';
 import { patchTimes, writeTimestamp } from './timestamps.js';
-import type { FrameResizer, KeyedItem, ProcessedItem, Processor, TextCodec, VideoSampling } from './types.js';
-import { processImage, readVisionRules, withRequestedLimits, type VisionRules } from './vision-rules.js';
+import type { KeyedItem, ProcessedItem, Processor, TextCodec, VideoSampling } from './types.js';
+import {
+  frameResizerTo,
+  processImage,
+  readVisionRules,
+  withRequestedLimits,
+  type VisionRules,
+} from './vision-rules.js';
 
 /** What the checkpoints state, for files that leave it out. */
 const PATCHES = { patch_size: 16, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] };
@@ -61,12 +67,15 @@ export function createQwen3VlProcessor(
     placeholders,
     samplingRate: 16_000,
     videoSampling: readSampling(files.videoProcessor),
-    frameResizer: (size, numFrames, options) =>
-      createClipResizer(addon, { ...size, numFrames }, withRequestedLimits(videoRules, options)),
+    frameResizer: (size, numFrames, options) => {
+      const rules = withRequestedClipLimits(videoRules, options);
+      const sizeOf = (frame: typeof size): typeof size => sizeOfFrames(addon, { ...frame, numFrames }, rules);
+      return frameResizerTo(addon, size, videoRules.patch, sizeOf);
+    },
     async process(media, options) {
       if (media.kind === 'image') return processImage(addon, media, withRequestedLimits(imageRules, options));
       if (media.kind === 'audio') throw hasNoHearing();
-      return processClip(addon, media, withRequestedLimits(videoRules, options));
+      return processClip(addon, media, withRequestedClipLimits(videoRules, options));
     },
     async processEmbeddings(modality, tensors) {
       if (modality === 'audio') throw hasNoHearing();
@@ -90,42 +99,18 @@ function readSampling(config: JsonObject): VideoSampling {
   };
 }
 
-/** The size of a clip's frames; its limits count the pixels of all frames. Throws `invalid_video`. */
-function sizeOf(clip: ClipShape, rules: VisionRules): { width: number; height: number } {
-  const { width, height } = clip;
-  return rules.patch.doResize
-    ? clipSize(clip, { ...rules, factor: rules.patchSize * rules.mergeSize })
-    : { width, height };
-}
-
-/** What makes the frames of a clip smaller; undefined where they do not become smaller, or would be resized once more. */
-function createClipResizer(
-  addon: NativeAddon,
-  clip: ClipShape,
-  rules: VisionRules,
-): FrameResizer | undefined {
-  const { width, height } = sizeOf(clip, rules);
-  const again = sizeOf({ ...clip, width, height }, rules);
-  const isSmaller = width * height < clip.width * clip.height;
-  if (!isSmaller || again.width !== width || again.height !== height) return undefined;
-  const options = { width, height, filter: rules.patch.filter };
-  const resize = (frame: Uint8Array): Promise<Uint8Array> =>
-    withNativeErrors('video', async () => addon.resizeRgb(frame, clip.width, clip.height, options));
-  return { width, height, resize };
-}
-
 /** Patches of a clip. Throws `invalid_video`. */
 async function processClip(
   addon: NativeAddon,
   { frames, width, height, metadata, sampledFps }: DecodedVideo,
-  rules: VisionRules,
+  rules: ClipRules,
 ): Promise<ProcessedItem> {
-  const { temporalPatchSize, mergeSize, patch } = rules;
-  const size = sizeOf({ numFrames: frames.length, width, height }, rules);
+  const { temporalPatchSize, mergeSize, patch } = rules.clip;
   const secondsPerGrid = temporalPatchSize / sampledFps;
-  const media = await withNativeErrors('video', async () =>
-    addon.patchifyVideo(frames, width, height, secondsPerGrid, { ...patch, ...size }),
-  );
+  const media = await withNativeErrors('video', async () => {
+    const size = sizeOfFrames(addon, { numFrames: frames.length, width, height }, rules);
+    return addon.patchifyVideo(frames, width, height, secondsPerGrid, { ...patch, ...size });
+  });
   const [t, h, w] = media.grid;
   return {
     modality: 'video',

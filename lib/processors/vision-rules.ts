@@ -2,7 +2,7 @@ import { SensoriumError } from '../errors.js';
 import type { DecodedImage, DecodedVideo } from '../media/types.js';
 import type { NativeAddon, NativeMedia, NativePatchOptions } from '../native/addon.js';
 import { invalidFile, numberAt, objectAt, type JsonObject } from './checkpoint-files.js';
-import { withNativeErrors } from './native-error.js';
+import { withNativeErrors, withNativeErrorsNow } from './native-error.js';
 import type { FrameResizer, ProcessedItem, VideoSampling } from './types.js';
 
 const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073];
@@ -111,6 +111,7 @@ export function withRequestedLimits(rules: VisionRules, options: JsonObject): Vi
   // One limit alone moves the other out of its way.
   return {
     ...rules,
+    patch: { ...rules.patch, doResize: requestedResizing(options) ?? rules.patch.doResize },
     minPixels: minPixels ?? Math.min(rules.minPixels, maxPixels ?? Infinity),
     maxPixels: maxPixels ?? Math.max(rules.maxPixels, minPixels ?? 0),
     asked: {
@@ -118,6 +119,12 @@ export function withRequestedLimits(rules: VisionRules, options: JsonObject): Vi
       size: requestedSize(options, most),
     },
   };
+}
+
+function requestedResizing({ do_resize: doResize }: JsonObject): boolean | undefined {
+  if (isAbsent(doResize)) return undefined;
+  if (typeof doResize === 'boolean') return doResize;
+  throw new SensoriumError('invalid_value', 'do_resize must be a boolean.');
 }
 
 function requestedSize(options: JsonObject, maxPixels: number): AskedSize['size'] {
@@ -169,12 +176,20 @@ function resizedSize(
   if (!rules.patch.doResize) return { width, height };
   const factor = rules.patchSize * rules.mergeSize;
   const size = rules.asked?.size;
-  if (size === undefined) {
-    const maxPixels = Math.max(rules.minPixels, maxFramePixels(rules, numFrames));
-    return addon.smartResize(height, width, factor, rules.minPixels, maxPixels);
-  }
+  if (size !== undefined) return askedSize(addon, size, rules);
+  const maxPixels = Math.max(rules.minPixels, maxFramePixels(rules, numFrames));
+  return addon.smartResize(height, width, factor, rules.minPixels, maxPixels);
+}
+
+/** A size that was asked for, in whole merged cells. */
+export function askedSize(
+  addon: NativeAddon,
+  { width, height }: { width: number; height: number },
+  rules: VisionRules,
+): { width: number; height: number } {
+  const factor = rules.patchSize * rules.mergeSize;
   const most = Math.max(rules.maxPixels, MAX_REQUESTED_PIXELS);
-  return addon.smartResize(size.height, size.width, factor, factor * factor, most);
+  return addon.smartResize(height, width, factor, factor * factor, most);
 }
 
 function patchOptions(
@@ -186,18 +201,37 @@ function patchOptions(
   return { ...rules.patch, ...resizedSize(addon, size, rules, numFrames) };
 }
 
-/** What makes frames of `size` smaller by these rules; undefined where they do not become smaller. */
+/** What makes frames of `size` smaller by these rules; undefined where they do not become smaller. Throws `invalid_video`. */
 export function createFrameResizer(
   addon: NativeAddon,
   size: { width: number; height: number },
   rules: VisionRules,
   numFrames: number,
 ): FrameResizer | undefined {
-  const { width, height } = resizedSize(addon, size, rules, numFrames);
-  if (width * height >= size.width * size.height) return undefined;
-  const options = { width, height, filter: rules.patch.filter };
+  return frameResizerTo(addon, size, rules.patch, (frame) => resizedSize(addon, frame, rules, numFrames));
+}
+
+/**
+ * What brings frames of `size` to what `sizeOf` says; undefined where they do not become smaller, or would be resized once
+ * more after that. Throws `invalid_video`.
+ */
+export function frameResizerTo(
+  addon: NativeAddon,
+  size: { width: number; height: number },
+  { filter }: VisionRules['patch'],
+  sizeOf: (frame: { width: number; height: number }) => { width: number; height: number },
+): FrameResizer | undefined {
+  const [target, again] = withNativeErrorsNow('video', () => {
+    const first = sizeOf(size);
+    return [first, sizeOf(first)];
+  });
+  const { width, height } = target;
+  const isSmaller = width * height < size.width * size.height;
+  if (!isSmaller || again.width !== width || again.height !== height) return undefined;
   const resize = (frame: Uint8Array): Promise<Uint8Array> =>
-    withNativeErrors('video', async () => addon.resizeRgb(frame, size.width, size.height, options));
+    withNativeErrors('video', async () =>
+      addon.resizeRgb(frame, size.width, size.height, { width, height, filter }),
+    );
   return { width, height, resize };
 }
 

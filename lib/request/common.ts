@@ -33,6 +33,7 @@ export interface WireMediaOptions {
 }
 
 const flag = { type: 'boolean' };
+const optionalObject = { type: 'object', nullable: true };
 
 export const streamProperties: Record<keyof WireStream, Record<string, unknown>> = {
   model: { type: 'string' },
@@ -53,7 +54,7 @@ export const mediaProperties: Record<keyof WireMediaOptions, Record<string, unkn
   media_io_kwargs: {
     type: 'object',
     maxProperties: 16,
-    properties: { image: { type: 'object' }, video: { type: 'object' }, audio: { type: 'object' } },
+    properties: { image: optionalObject, video: optionalObject, audio: optionalObject },
   },
 };
 

@@ -1,4 +1,4 @@
-import { SensoriumError } from '../errors.js';
+import { SensoriumError, type ErrorCode } from '../errors.js';
 import {
   DECLINED,
   declinedProperties,
@@ -21,11 +21,17 @@ export type Prompt = string | number[];
 
 export interface CompletionRequest extends GenerationBody {
   prompts: Prompt[];
+  /** Every answer begins with its prompt. */
+  hasEcho: boolean;
+  /** No token is asked for: with `hasEcho` the answer is the prompt. */
+  isPromptOnly: boolean;
 }
 
 interface WireCompletion extends WireSampling, WireStream {
   prompt: string | unknown[];
   logprobs?: number;
+  echo?: boolean;
+  best_of?: number;
 }
 
 /** OpenAI's default of this route. */
@@ -38,6 +44,7 @@ const checkBody = bodyChecker<WireCompletion>(
     ...declinedProperties,
     suffix: { type: 'string' },
     best_of: samplingProperties.n,
+    max_tokens: { ...samplingProperties.max_tokens, minimum: 0 },
     prompt: { type: ['string', 'array'] },
     logprobs: { type: 'integer', minimum: 0, maximum: MAX_LOGPROBS },
   },
@@ -47,7 +54,7 @@ const checkBody = bodyChecker<WireCompletion>(
 const UNSUPPORTED: UnsupportedRules = {
   ...DECLINED,
   suffix: (value) => value !== '',
-  best_of: (value) => value !== 1,
+  echo: () => false,
   prompt_embeds: () => true,
 };
 
@@ -81,10 +88,31 @@ export function toPrompts(value: string | unknown[], param: string): Prompt[] {
   return value.map((prompt, index) => toPrompt(prompt, `${param}[${index}]`));
 }
 
+/** Throws for fields that do not go together, or would need the probabilities of a prompt. */
+function checkCombinations({
+  echo,
+  logprobs,
+  max_tokens: maxTokens,
+  best_of: bestOf,
+  n = 1,
+}: WireCompletion): void {
+  const refuse = (code: ErrorCode, param: string, message: string): never => {
+    throw new SensoriumError(code, message, { param });
+  };
+  if (echo === true && logprobs !== undefined)
+    refuse('not_supported', 'echo', "'echo' with 'logprobs' is not supported.");
+  if (maxTokens === 0 && echo !== true)
+    refuse('invalid_value', 'max_tokens', "'max_tokens' must be at least 1; 0 is for 'echo': true.");
+  if (bestOf === undefined || bestOf === n) return;
+  if (bestOf < n) refuse('invalid_value', 'best_of', `'best_of' must not be smaller than 'n' (${n}).`);
+  refuse('not_supported', 'best_of', "'best_of' other than 'n' is not supported.");
+}
+
 /** Checks the body of POST /v1/completions. */
 export function parseCompletion(body: unknown): CompletionRequest {
   const wire = checkBody(body);
   refuseUnsupported(wire as unknown as JsonObject, UNSUPPORTED);
+  checkCombinations(wire);
   const prompts = toPrompts(wire.prompt, 'prompt');
   const numChoices = prompts.length * (wire.n ?? 1);
   if (numChoices > MAX_CHOICES) {
@@ -96,11 +124,14 @@ export function parseCompletion(body: unknown): CompletionRequest {
       },
     );
   }
+  const maxTokens = wire.max_tokens ?? DEFAULT_MAX_TOKENS;
   return {
     ...toStreamFields(wire),
     prompts,
+    hasEcho: wire.echo ?? false,
+    isPromptOnly: maxTokens === 0,
     sampling: {
-      ...toSamplingOptions(wire, wire.max_tokens ?? DEFAULT_MAX_TOKENS),
+      ...toSamplingOptions(wire, Math.max(1, maxTokens)),
       logprobs: wire.logprobs,
     },
   };

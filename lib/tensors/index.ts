@@ -5,6 +5,7 @@ import type { TensorView } from './tensor-view.js';
 import { isTorchSave, parseTorchSave } from './torch-save.js';
 
 export { viewOfArray } from './array.js';
+export { packNumbers } from './numbers.js';
 export { toDense } from './dense.js';
 export { denseBytes, sliceView, type TensorView } from './tensor-view.js';
 

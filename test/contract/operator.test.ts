@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import OpenAI, { AuthenticationError } from 'openai';
 import { startServerProcess } from '../lib/support/cli.js';
+import { readSample } from './support/samples.js';
 
 const HELLO = [{ role: 'user' as const, content: 'hello' }];
 
@@ -39,6 +40,36 @@ test('keys, the served name, small limits and a graceful end', async () => {
   assert.equal(finishReason, 'length');
   assert.ok(numEvents > 100);
   assert.equal(await exit, 0);
+});
+
+test("vLLM's variables: what is used, and one line of what is not", async () => {
+  const server = await startServerProcess([], {
+    VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB: '0',
+    VLLM_MEDIA_FETCH_MAX_RETRIES: '0',
+    VLLM_MEDIA_LOADING_THREAD_COUNT: '2',
+    VLLM_MAX_AUDIO_DECODE_BYTES: '1000',
+    VLLM_MEDIA_CACHE: '/nowhere',
+    SENSORIUM_IMAGE_FETCH_TIMOUT: '5',
+  });
+  try {
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
+    const data = readSample('beeps-1.wav').toString('base64');
+    const content = [{ type: 'input_audio' as const, input_audio: { data, format: 'wav' as const } }];
+    const asked = client.chat.completions.create({
+      model: 'sensorium-demo',
+      messages: [{ role: 'user', content }],
+    });
+    await assert.rejects(asked, { status: 413, code: 'media_too_large' });
+    const lines = server
+      .stderr()
+      .split('\n')
+      .filter((line) => line.includes('not used'));
+    assert.equal(lines.length, 1);
+    assert.match(lines[0]!, /SENSORIUM_IMAGE_FETCH_TIMOUT.*VLLM_MEDIA_CACHE/);
+    assert.doesNotMatch(lines[0]!, /RETRIES|DOWNLOAD|THREAD|DECODE/);
+  } finally {
+    await server.stop();
+  }
 });
 
 test('a second server on the same port says so and ends', async () => {

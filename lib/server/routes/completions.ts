@@ -10,6 +10,7 @@ import {
   submitOptions,
   type StreamShape,
 } from '../generation.js';
+import { PromptOnlyRequest } from '../prompt-only.js';
 import { completionLogprobs, responseHead, sumUsages, usageJson, type JsonText } from '../responses.js';
 import type { Route, ServerContext } from '../types.js';
 
@@ -26,9 +27,18 @@ function writeChoice(
 
 const idsField = (name: string, ids: readonly number[]): JsonText => `,"${name}":${JSON.stringify(ids)}`;
 
+/** What the answers to each prompt begin with: nothing, or the prompt as it was written or as its tokens read. */
+function echoesOf({ llm }: ServerContext, { hasEcho, prompts }: CompletionRequest): string[] {
+  return prompts.map((prompt) => {
+    if (!hasEcho) return '';
+    return typeof prompt === 'string' ? prompt : llm.detokenize(prompt, { skipSpecialTokens: false });
+  });
+}
+
 function toChoice(
   output: CompletionOutput,
   index: number,
+  echo: string,
   result: RequestResult,
   body: CompletionRequest,
 ): JsonText {
@@ -37,7 +47,7 @@ function toChoice(
   const ids = body.returnTokenIds
     ? idsField('token_ids', output.tokenIds) + idsField('prompt_token_ids', result.promptTokenIds)
     : '';
-  return writeChoice(index, output.text, logprobs, end, ids);
+  return writeChoice(index, echo + output.text, logprobs, end, ids);
 }
 
 function toResponse(
@@ -47,8 +57,11 @@ function toResponse(
   body: CompletionRequest,
 ): JsonText {
   const numPerPrompt = body.sampling.n ?? 1;
+  const echoes = echoesOf(context, body);
   const choices = results.flatMap((result, prompt) =>
-    result.outputs.map((output) => toChoice(output, prompt * numPerPrompt + output.index, result, body)),
+    result.outputs.map((output) =>
+      toChoice(output, prompt * numPerPrompt + output.index, echoes[prompt] ?? '', result, body),
+    ),
   );
   const head = responseHead(context, id, 'text_completion');
   const usage = usageJson(sumUsages(results.map((result) => result.usage)));
@@ -69,6 +82,7 @@ function streamShape(
   running: RunningRequest[],
   body: CompletionRequest,
 ): StreamShape {
+  const echoes = echoesOf(context, body);
   const progress = new Map<number, ChoiceProgress>();
   const progressOf = (choice: number): ChoiceProgress => {
     const known = progress.get(choice) ?? new ChoiceProgress();
@@ -85,9 +99,10 @@ function streamShape(
       ids = idsField('token_ids', delta.tokenIds);
       if (!known.hasBegun) ids += idsField('prompt_token_ids', running[prompt]!.promptTokenIds);
     }
+    const text = known.hasBegun ? delta.text : (echoes[prompt] ?? '') + delta.text;
     known.hasBegun = true;
     known.numCharacters += (delta.logprobs ?? []).reduce((sum, { token }) => sum + token.length, 0);
-    return writeChoice(index, delta.text, logprobs, end, ids);
+    return writeChoice(index, text, logprobs, end, ids);
   };
   return {
     head: responseHead(context, id, 'text_completion'),
@@ -110,13 +125,14 @@ async function handle(exchange: Exchange): Promise<void> {
   checkModel(llm, body.model);
   const id = context.ids.next('cmpl');
   const numPrompts = body.prompts.length;
-  const running = await submitAll(
+  const submitted = await submitAll(
     body.prompts.map((prompt, index) =>
       llm
         .submitPrompt(prompt, [], submitOptions(exchange, body, numPrompts === 1 ? id : `${id}-${index}`, {}))
         .catch((error: unknown) => blamePrompt(error, index, numPrompts)),
     ),
   );
+  const running = body.isPromptOnly ? submitted.map((request) => new PromptOnlyRequest(request)) : submitted;
   if (body.isStream) await streamAll(exchange, running, body, streamShape(context, id, running, body));
   else exchange.sendJsonText(200, toResponse(context, id, await collectAll(running), body));
 }

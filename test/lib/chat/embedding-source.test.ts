@@ -40,13 +40,10 @@ test('camelCase names are those of the page', () => {
   assert.deepEqual(read({ imageEmbeds: 'AAAA', imageGridThw: [1, 8, 8] }, false), named);
 });
 
-test('millions of numbers in lists are read in one pass', () => {
+test('millions of numbers in lists are left for later, with the shape that they seem to have', () => {
   const rows = Array.from({ length: 4000 }, (_, i) => Array.from({ length: 512 }, (_, j) => i + j / 512));
-  const { embeddings } = read([rows]);
-  assert.ok(embeddings?.kind === 'array');
-  assert.deepEqual(embeddings.array.shape, [1, 4000, 512]);
-  assert.equal(embeddings.array.data.length, 4000 * 512);
-  assert.equal(embeddings.array.data[3 * 512 + 256], 3.5);
+  const list = [rows];
+  assert.deepEqual(read(list), { embeddings: { kind: 'list', numbers: { list, shape: [1, 4000, 512] } } });
 });
 
 test('numbers and lists of numbers are arrays with their shape', () => {

@@ -90,3 +90,11 @@ test('content formats', () => {
   assert.equal(detectContentFormat(macro), 'openai');
   assert.equal(detectContentFormat(loop('{% for call in message.tool_calls %}{% endfor %}')), 'string');
 });
+
+test('an answer that came while this thread was busy is not too late', async () => {
+  const pool = await openPool(whenEvil(''), { timeoutMs: 200 });
+  await pool.render(0, { name: 'first' });
+  const rendering = pool.render(0, { name: 'second' });
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+  assert.equal(await rendering, 'hello second');
+});

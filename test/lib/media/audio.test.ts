@@ -109,12 +109,21 @@ describe('WAV files', () => {
     assert.deepEqual(context.reserved, []);
     assert.equal((await decode(wav(8000, 8000), { maxAudioSeconds: 1 })).samples.length, 8000);
   });
+
+  test('so are bytes over the limit, of the samples that are kept', async () => {
+    const context = contextWith({ maxAudioDecodedBytes: 32_000 });
+    const error = await rejectsWith(decodeAudio(wav(8000, 8001), context), 'media_too_large');
+    assert.match(error.message, /32000 bytes/);
+    assert.deepEqual(context.reserved, []);
+    assert.equal((await decode(wav(8000, 8000), { maxAudioDecodedBytes: 32_000 })).samples.length, 8000);
+  });
 });
 
 describe('bad input', () => {
   test('compressed sound is stopped at the limit while it is decoded', async () => {
     for (const name of ['tone.flac', 'tone.mp3', 'tone.ogg', 'tone.opus']) {
       await rejectsWith(decode(readFixture(name), { maxAudioSeconds: 0.2 }), 'media_too_large');
+      await rejectsWith(decode(readFixture(name), { maxAudioDecodedBytes: 1000 }), 'media_too_large');
     }
   });
 

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import {
-  createMediaPolicy,
-  defaultMediaPolicy,
-  mediaPolicyFromEnvironment,
-} from '../../../lib/media/policy.js';
+import { createMediaPolicy, defaultMediaPolicy } from '../../../lib/media/policy.js';
+import { numWorkersFromEnvironment, mediaPolicyFromEnvironment } from '../../../lib/media/environment.js';
 import { throwsWith } from './support/errors.js';
 
 describe('media policy', () => {
@@ -47,6 +44,32 @@ describe('media policy', () => {
     assert.equal(policy.maxVideoBytes, 2 * 1024 * 1024);
     assert.equal(policy.ffmpegPath, '/opt/ffmpeg');
     assert.ok((mediaPolicyFromEnvironment({ VLLM_MAX_IMAGE_PIXELS: '0' }).maxImagePixels ?? 0) > 200_000_000);
+  });
+
+  test('0 is no limit of downloads but what is in flight, and one attempt to fetch', () => {
+    const policy = createMediaPolicy(
+      {},
+      {
+        VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB: '0',
+        VLLM_MEDIA_FETCH_MAX_RETRIES: '0',
+        SENSORIUM_MAX_MEDIA_IN_FLIGHT_MB: '100',
+      },
+    );
+    assert.equal(policy.maxFetchAttempts, 1);
+    for (const field of ['maxImageBytes', 'maxAudioBytes', 'maxVideoBytes'] as const)
+      assert.equal(policy[field], 50 * 1024 * 1024, field);
+    const capped = { VLLM_MAX_MEDIA_DOWNLOAD_SIZE_MB: '0', VLLM_MAX_AUDIO_CLIP_FILESIZE_MB: '3' };
+    assert.equal(createMediaPolicy({}, capped).maxAudioBytes, 3 * 1024 * 1024);
+  });
+
+  test('the number of workers and the bytes of decoded sound are read in both spellings', () => {
+    assert.equal(numWorkersFromEnvironment({ VLLM_MEDIA_LOADING_THREAD_COUNT: '3' }), 3);
+    assert.equal(numWorkersFromEnvironment({}), undefined);
+    throwsWith(
+      () => numWorkersFromEnvironment({ SENSORIUM_MEDIA_LOADING_THREAD_COUNT: '0' }),
+      'invalid_option',
+    );
+    assert.equal(createMediaPolicy({}, { VLLM_MAX_AUDIO_DECODE_BYTES: '4096' }).maxAudioDecodedBytes, 4096);
   });
 
   test('names what it cannot read', () => {

@@ -57,7 +57,27 @@ describe('samples as mono', () => {
     await refuse({ samplingRate: 999 }, /sampling rate/);
     await refuse({ samplingRate: 1e9 }, /sampling rate/);
     await refuse({ data: new Float32Array(33), numChannels: 33 }, /number of channels/);
-    await refuse({ data: [[1, 2], [1]], numChannels: 2, layout: 'channels' }, /not finite/);
+    await refuse({ data: [[1, 2], [1]], numChannels: 2, layout: 'channels' }, /different lengths/);
+    await refuse({ data: [[1, 2], [1], [1, 2]], numChannels: 2, layout: 'frames' }, /different lengths/);
+    for (const sample of ['0.5', null, 1n, [1]] as never[]) {
+      await refuse({ data: [0.5, sample] }, /no numbers/);
+      await refuse(
+        {
+          data: [
+            [0.5, sample],
+            [0, 1],
+            [0, 1],
+          ],
+          numChannels: 2,
+          layout: 'frames',
+        },
+        /no numbers/,
+      );
+    }
+    for (const row of ['ab', 5, null, new Uint8Array(2)] as never[]) {
+      await refuse({ data: [[1, 2], row], numChannels: 2, layout: 'channels' }, /no numbers/);
+      await refuse({ data: [[1, 2], row, [1, 2]], numChannels: 2, layout: 'frames' }, /no numbers/);
+    }
   });
 
   test('the limit of seconds holds', async () => {
@@ -67,11 +87,17 @@ describe('samples as mono', () => {
   });
 
   test('long ones leave the event loop free, and stop with their request', async () => {
-    const sound: RawSamples = { data: new Float32Array(2_000_000), numChannels: 2, layout: 'interleaved' };
-    let hasTurned = false;
-    setImmediate(() => (hasTurned = true));
-    await toMonoSound(sound, 16_000, POLICY);
-    assert.ok(hasTurned);
-    await rejectsWith(toMonoSound(sound, 16_000, POLICY, AbortSignal.abort()), 'request_cancelled');
+    const forms: RawSamples[] = [
+      { data: new Float32Array(2_000_000), numChannels: 2, layout: 'interleaved' },
+      { data: Array(1_000_000).fill(0.5), numChannels: 1, layout: 'planar' },
+      { data: Array(1_000_000).fill([0.5, 0.25]), numChannels: 2, layout: 'frames' },
+    ];
+    for (const sound of forms) {
+      let hasTurned = false;
+      setImmediate(() => (hasTurned = true));
+      await toMonoSound(sound, 16_000, POLICY);
+      assert.ok(hasTurned);
+      await rejectsWith(toMonoSound(sound, 16_000, POLICY, AbortSignal.abort()), 'request_cancelled');
+    }
   });
 });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import sharp from 'sharp';
+import { decodeImage } from '../../../lib/media/image.js';
 import { readSharpImage } from '../../../lib/media/sharp-object.js';
 import type { RawPixels, SharpImage } from '../../../lib/media/types.js';
-import { policyWith } from './support/context.js';
+import { contextWith, policyWith } from './support/context.js';
 import { rejectsWith } from './support/errors.js';
 
 const RGBA = Buffer.from([200, 100, 50, 0, 200, 100, 50, 128, 200, 100, 50, 255]);
@@ -36,6 +37,34 @@ describe('pictures of sharp', () => {
     const pixels = await read(sharp(png).resize(2, 1).jpeg());
     assert.deepEqual([pixels.width, pixels.height], [2, 1]);
     assert.deepEqual([...pixels.data], [16, 32, 48, 16, 32, 48]);
+  });
+
+  test('in four inks have the colours that their bytes have', async () => {
+    const raw = { width: 4, height: 2, channels: 3 } as const;
+    const colors = Buffer.from([
+      200, 30, 40, 10, 220, 30, 128, 128, 128, 250, 250, 5, 0, 0, 0, 255, 255, 255, 9, 99, 199, 77, 7, 177,
+    ]);
+    const jpeg = await sharp(colors, { raw })
+      .toColourspace('cmyk')
+      .withMetadata({ orientation: 6 })
+      .jpeg()
+      .toBuffer();
+    const expected = await decodeImage(jpeg, { background: [255, 255, 255] }, contextWith());
+    const pixels = await read(sharp(jpeg));
+    assert.deepEqual([pixels.width, pixels.height, pixels.channels], [2, 4, 3]);
+    assert.deepEqual([...pixels.data], [...expected.data]);
+    const smaller = await read(sharp(jpeg).resize(1, 1));
+    assert.deepEqual([smaller.width, smaller.height, smaller.data.length], [1, 1, 3]);
+    assert.equal((await read(sharp(jpeg).greyscale())).channels, 1);
+  });
+
+  test('with a profile have the colours that their bytes have', async () => {
+    const raw = { width: 2, height: 1, channels: 3 } as const;
+    const colors = sharp(Buffer.from([200, 30, 40, 10, 220, 30]), { raw });
+    const png = await colors.withIccProfile('p3').png().toBuffer();
+    const expected = await decodeImage(png, { background: [255, 255, 255] }, contextWith());
+    assert.deepEqual([...(await read(sharp(png))).data], [...expected.data]);
+    assert.notDeepEqual([...expected.data], [...(await sharp(png).raw().toBuffer())]);
   });
 
   test('are turned upright once, whether their pipeline does it or not', async () => {

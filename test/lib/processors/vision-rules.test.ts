@@ -116,6 +116,19 @@ describe('sizes that a request asks for', () => {
     assert.equal(createFrameResizer(addon, { width: 56, height: 56 }, rules, 3), undefined);
   });
 
+  test('make no frames smaller that would be resized once more', () => {
+    const asked = withRequestedLimits(rules, { min_pixels: 28 * 28 * 6, max_pixels: 28 * 28 * 6 });
+    assert.equal(createFrameResizer(addon, { width: 300, height: 300 }, asked, 3), undefined);
+    throwsWith(() => createFrameResizer(addon, { width: 1, height: 401 }, rules, 3), 'invalid_video');
+  });
+
+  test('are none where pictures are not to be resized', async () => {
+    assert.deepEqual(await gridOf({ do_resize: false }), [2, 16, 16]);
+    assert.deepEqual(await gridOf({ do_resize: false }, { width: 280, height: 280 }), [2, 20, 20]);
+    await rejectsWith(gridOf({ do_resize: false }, { width: 100, height: 28 }), 'invalid_video');
+    throwsWith(() => withRequestedLimits(rules, { do_resize: 1 }), 'invalid_value');
+  });
+
   test('hold for pictures too', async () => {
     const image = { kind: 'image' as const, data: new Uint8Array(224 * 224 * 3), width: 224, height: 224 };
     const grid = async (options: Record<string, unknown>): Promise<number[]> => [

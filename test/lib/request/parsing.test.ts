@@ -92,11 +92,7 @@ test('both routes decline what they do not do and check its type', () => {
   const asChat = (fields: object): unknown => parseChatCompletion({ messages: MESSAGES, ...fields }, RULES);
   const asCompletion = (fields: object): unknown => parseCompletion({ prompt: 'x', ...fields });
   for (const parse of [asChat, asCompletion]) {
-    for (const fields of [
-      { echo: true },
-      { response_format: { type: 'json_object' } },
-      { bad_words: ['a'] },
-    ]) {
+    for (const fields of [{ response_format: { type: 'json_object' } }, { bad_words: ['a'] }]) {
       assert.throws(() => parse(fields), { code: 'not_supported', param: Object.keys(fields)[0] });
     }
     for (const fields of [{ echo: 1 }, { response_format: 'text' }, { bad_words: 'a' }]) {
@@ -104,8 +100,13 @@ test('both routes decline what they do not do and check its type', () => {
     }
     parse({ echo: null, bad_words: [], response_format: { type: 'text' } });
   }
+  assert.throws(() => asChat({ echo: true }), { code: 'not_supported', param: 'echo' });
   assert.throws(() => asCompletion({ best_of: 0 }), { code: 'invalid_value', param: 'best_of' });
   assert.throws(() => asCompletion({ best_of: 2 }), { code: 'not_supported', param: 'best_of' });
+  assert.throws(() => asCompletion({ best_of: 2, n: 3 }), { code: 'invalid_value', param: 'best_of' });
+  asCompletion({ best_of: 3, n: 3 });
+  assert.throws(() => asCompletion({ echo: true, logprobs: 0 }), { code: 'not_supported', param: 'echo' });
+  assert.throws(() => asCompletion({ max_tokens: 0 }), { code: 'invalid_value', param: 'max_tokens' });
   assert.throws(() => asCompletion({ suffix: 1 }), { code: 'invalid_type', param: 'suffix' });
 });
 

@@ -57,6 +57,47 @@ test('streams several prompts with the choices numbered through', async (t) => {
   assert.equal(second[1].choices[0].finish_reason, 'stop');
 });
 
+test('echo puts each prompt before its answers, as it was written or as its tokens read', async (t) => {
+  const { post } = await startServer(t);
+  const asked = { prompt: ['x ', [121, 32]], n: 2, echo: true };
+  const body = await readJson(await post('/v1/completions', asked));
+  const texts = body.choices.map((choice: { text: string }) => choice.text);
+  assert.deepEqual(texts, ['x a b', 'x a b', 'y a b', 'y a b']);
+  assert.equal(body.usage.completion_tokens, 8);
+  const events = await readEvents(await post('/v1/completions', { ...asked, stream: true }));
+  for (const [index, expected] of texts.entries()) {
+    const pieces = events.filter((event) => event.choices?.[0]?.index === index);
+    assert.equal(pieces.map((event) => event.choices[0].text).join(''), expected);
+    assert.equal(pieces.at(-1).choices[0].finish_reason, 'stop');
+  }
+});
+
+test('echo without a token is the prompt alone', async (t) => {
+  const { post } = await startServer(t);
+  const asked = { prompt: ['x', 'y'], echo: true, max_tokens: 0, return_token_ids: true };
+  const body = await readJson(await post('/v1/completions', asked));
+  assert.deepEqual(
+    body.choices.map((choice: any) => [choice.text, choice.finish_reason, choice.token_ids]),
+    [
+      ['x', 'length', []],
+      ['y', 'length', []],
+    ],
+  );
+  const { prompt_tokens, completion_tokens, total_tokens } = body.usage;
+  assert.deepEqual([prompt_tokens, completion_tokens, total_tokens], [6, 0, 6]);
+  const streamed = { ...asked, stream: true, stream_options: { include_usage: true } };
+  const events = await readEvents(await post('/v1/completions', streamed));
+  const choices = events.flatMap((event) => event.choices ?? []);
+  assert.deepEqual(
+    choices.map(({ index, text, finish_reason }: any) => [index, text, finish_reason]).sort(),
+    [
+      [0, 'x', 'length'],
+      [1, 'y', 'length'],
+    ],
+  );
+  assert.equal(events.at(-2).usage.completion_tokens, 0);
+});
+
 test('refuses prompts that are empty or not prompts, by name', async (t) => {
   const { post } = await startServer(t);
   const cases: [unknown, string, string | null][] = [

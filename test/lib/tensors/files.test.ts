@@ -108,7 +108,6 @@ test('numbers in memory are read with the type that they have or are given', asy
   const shape = [2, 3];
   assert.deepEqual(await read({ data: Float32Array.from(VALUES), shape }), VALUES);
   assert.deepEqual(await read({ data: Float64Array.from(VALUES), shape }), VALUES);
-  assert.deepEqual(await read({ data: VALUES, shape }), VALUES);
   for (const type of ['float16', 'bfloat16'] as const) {
     const packed = packValues(VALUES, type);
     const data = new Uint16Array(packed.buffer.slice(packed.byteOffset, packed.byteOffset + packed.length));
@@ -116,8 +115,6 @@ test('numbers in memory are read with the type that they have or are given', asy
   }
   const isInteger = (array: Parameters<typeof viewOfArray>[0]): Promise<boolean> =>
     toDense(viewOfArray(array)).then((dense) => dense.isInteger);
-  assert.equal(await isInteger({ data: [1, 8, 8], shape: [3] }), true);
-  assert.equal(await isInteger({ data: [1, 8, 8], shape: [3], dtype: 'float32' }), false);
   assert.equal(await isInteger({ data: Int32Array.of(1, 8, 8), shape: [3] }), true);
   assert.equal(await isInteger({ data: BigInt64Array.of(1n, 8n, 8n), shape: [3] }), true);
 });
@@ -135,9 +132,7 @@ test('arrays whose shape, type or numbers are wrong are refused', () => {
     { data, shape: [6], dtype: 'complex64' },
     { data: new Uint16Array(6), shape: [6] },
     { data: new Uint8Array(6), shape: [6] },
-    { data: [1, 'a'], shape: [2] },
-    { data: [1.5], shape: [1], dtype: 'int64' },
-    { data: [1], shape: [1], dtype: 'float16' },
+    { data: [1, 2, 3, 4, 5, 6], shape: [6] },
     { data: undefined, shape: [1] },
   ];
   for (const array of bad) throwsWith(() => viewOfArray(array as never), 'invalid_embedding');
