@@ -176,9 +176,10 @@ export function interleavingWriter(
 function* videoPositions(item: KeyedItem, rule: InterleavingRule): Generator<number> {
   const [numSteps, height, width] = item.media.grid;
   const cellsPerStep = (height * width) / (rule.mergeSize * rule.mergeSize);
-  const positionsPerStep = (item.secondsPerGrid ?? 1) * rule.positionsPerSecond;
   for (let step = 0; step < numSteps; step++) {
-    for (let cell = 0; cell < cellsPerStep; cell++) yield step * positionsPerStep;
+    // In the order of Hugging Face's processor: other roundings would put a patch at a chunk's bound into the chunk before.
+    const position = step * (item.secondsPerGrid ?? 1) * rule.positionsPerSecond;
+    for (let cell = 0; cell < cellsPerStep; cell++) yield position;
   }
 }
 
