@@ -15,6 +15,8 @@ import {
 } from './vision-rules.js';
 import { numPooledAudioTokens, WHISPER_SAMPLING_RATE, whisperFeatures } from './whisper-features.js';
 
+const DEFAULT_HIDDEN_SIZE = 3584;
+
 /** Control tokens of Qwen's omni models. */
 export interface OmniTokens {
   placeholders: Record<Modality, PlaceholderTokens>;
@@ -68,7 +70,7 @@ export function createQwen25OmniProcessor(
       return media.kind === 'video' ? processClip(media, options) : processAudio(media);
     },
     processEmbeddings(modality, tensors) {
-      const width = readHiddenSize(thinker);
+      const width = readHiddenSize(thinker, DEFAULT_HIDDEN_SIZE);
       if (modality === 'audio')
         return processAudioEmbeddings(addon, tensors, { width }, numPooledAudioTokens);
       const { mergeSize } = modality === 'image' ? imageRules : videoRules;

@@ -55,7 +55,8 @@ Prompt make_prompt(const Loaded& loaded, const TinyModel& tiny, uint32_t seed) {
       const float* values = rows.data() + r * count * rows.shape()[1];
       item.runs.push_back(run);
       prompt.media_rows.push_back({run, {values, values + count * rows.shape()[1]}});
-      prompt.ids.insert(prompt.ids.end(), static_cast<size_t>(count), static_cast<int32_t>(placeholder_of(tiny.media[i]->modality)));
+      prompt.ids.insert(prompt.ids.end(), static_cast<size_t>(count),
+                        static_cast<int32_t>(placeholder_of(tiny.media[i]->modality)));
       add_text(dice.from(1, 5));
     }
     items.push_back(std::move(item));

@@ -96,10 +96,10 @@ inline TinyModel roll_llava_onevision(Dice& dice) {
   tiles.columns = static_cast<int32_t>(dice.from(1, 3));
   const auto side = static_cast<int32_t>(vit.side);
   tiles.overview_h = tiles.overview_w = side;
-  tiles.kept_top = static_cast<int32_t>(dice.from(0, (tiles.rows * side - 1) / 2));
+  tiles.kept_top = static_cast<int32_t>(dice.from(0, tiles.rows * side / 2));
   tiles.kept_h = tiles.rows * side - 2 * tiles.kept_top;
   tiles.kept_w = tiles.columns * side;
-  tiles.packed_h = static_cast<int32_t>(dice.from(1, tiles.kept_h));
+  tiles.packed_h = tiles.kept_h == 0 ? 0 : static_cast<int32_t>(dice.from(1, tiles.kept_h));
   tiles.packed_w = static_cast<int32_t>(dice.from(1, tiles.kept_w));
   const std::array<int64_t, 3> grid{1 + tiles.num_tiles(), vit.side, vit.side};
   model.add(patches_of(dice, Modality::kImage, grid, vit.patch_dim()));
@@ -164,7 +164,8 @@ inline TinyModel roll_minicpm_v(Dice& dice) {
   tiles.overview_h = static_cast<int32_t>(dice.from(1, 6));
   tiles.overview_w = static_cast<int32_t>(dice.from(1, 6));
   ProcessedMedia picture = patches_of(dice, Modality::kImage, {1 + tiles.num_tiles(), dice.from(1, 5), dice.from(1, 5)}, 1);
-  const int64_t num_patches = int64_t{tiles.overview_h} * tiles.overview_w + int64_t{tiles.num_tiles()} * picture.grid_h * picture.grid_w;
+  const int64_t num_patches =
+      int64_t{tiles.overview_h} * tiles.overview_w + int64_t{tiles.num_tiles()} * picture.grid_h * picture.grid_w;
   picture.features = random_features(dice, num_patches, vit.patch_dim());
   picture.tiles = tiles;
   model.add(std::move(picture));

@@ -128,7 +128,9 @@ inline void roll_rope(Dice& dice, TinyText& text) {
   }
   if (kind == 3) rope.text("type", "yarn").raw("factor", "4").set("original_max_position_embeddings", int64_t{24});
   if (kind == 4) {
-    rope.text("type", "longrope").raw("short_factor", factors(text.head_dim / 2)).raw("long_factor", factors(text.head_dim / 2));
+    rope.text("type", "longrope")
+        .raw("short_factor", factors(text.head_dim / 2))
+        .raw("long_factor", factors(text.head_dim / 2));
     rope.set("original_max_position_embeddings", dice.one_of<int64_t>({20, 500}));
   }
   Members members;
@@ -166,7 +168,8 @@ inline void add_experts(const TinyText& text, const std::string& mlp, TensorMake
   maker.linear(mlp + "gate", count, hidden, false);
   if (text.is_stacked) {
     using Shape3 = std::vector<int64_t>;
-    maker.add(mlp + "experts.gate_up_proj", text.is_transposed ? Shape3{count, hidden, 2 * inner} : Shape3{count, 2 * inner, hidden});
+    maker.add(mlp + "experts.gate_up_proj",
+              text.is_transposed ? Shape3{count, hidden, 2 * inner} : Shape3{count, 2 * inner, hidden});
     maker.add(mlp + "experts.down_proj", text.is_transposed ? Shape3{count, inner, hidden} : Shape3{count, hidden, inner});
     return;
   }

@@ -15,8 +15,9 @@ void check_layout(const TileLayout& layout, int64_t num_pictures, int64_t side) 
   const int64_t height = layout.rows * side, width = layout.columns * side;
   const bool is_inside = layout.kept_top >= 0 && layout.kept_left >= 0 && layout.kept_h >= 0 && layout.kept_w >= 0 &&
                          layout.kept_top + layout.kept_h <= height && layout.kept_left + layout.kept_w <= width;
-  const bool is_packed = layout.packed_h >= 0 && layout.packed_w >= 0 && layout.packed_h <= height && layout.packed_w <= width &&
-                         (layout.packed_h == 0) == (layout.kept_h == 0) && (layout.packed_w == 0) == (layout.kept_w == 0);
+  const bool is_packed = layout.packed_h >= 0 && layout.packed_w >= 0 && layout.packed_h <= height &&
+                         layout.packed_w <= width && (layout.packed_h == 0) == (layout.kept_h == 0) &&
+                         (layout.packed_w == 0) == (layout.kept_w == 0);
   if (layout.num_tiles() + 1 == num_pictures && is_inside && is_packed) return;
   throw Error(ErrorCode::kInvalidMedia, "the layout of a picture's tiles does not agree with their number");
 }
