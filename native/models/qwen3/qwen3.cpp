@@ -27,6 +27,7 @@ TextConfig moe_defaults() {
   config.heads = {32, 4, 0};
   config.has_qk_norm = true;
   config.sliding_window = 4096;
+  config.first_sliding_layer = 0;
   config.moe = MoeConfig{};
   return config;
 }
