@@ -29,11 +29,14 @@ export function invalidEmbedding(name: string, reason: string): SensoriumError {
   return new SensoriumError('invalid_embedding', `${name} ${reason}.`);
 }
 
-/** Hidden size of the language model that `config` describes. Throws `invalid_checkpoint`. */
-export function readHiddenSize(config: JsonObject): number {
-  const text = objectAt(config, 'text_config') ?? objectAt(config, 'llm_config') ?? config;
-  const size = numberAt(text, 'hidden_size');
-  if (size === undefined || !Number.isInteger(size) || size < 1) {
+/**
+ * Hidden size of the language model that `config` describes; `usual` is that of the config's class, which files leave out.
+ * Throws `invalid_checkpoint`.
+ */
+export function readHiddenSize(config: JsonObject, usual: number): number {
+  const text = objectAt(config, 'text_config') ?? objectAt(config, 'llm_config') ?? {};
+  const size = numberAt(text, 'hidden_size') ?? numberAt(config, 'hidden_size') ?? usual;
+  if (!Number.isInteger(size) || size < 1) {
     throw invalidFile('config.json', 'has no valid hidden_size');
   }
   return size;

@@ -21,6 +21,8 @@ const IMAGE_FILE = 'preprocessor_config.json';
 const VIDEO_FILE = 'video_preprocessor_config.json';
 const DEFAULT_TOWER: TowerSize = { imageSize: 384, patchSize: 14 };
 const DEFAULT_MAX_TILES = 9;
+/** Qwen2Config's. */
+const DEFAULT_HIDDEN_SIZE = 4096;
 /** Frames that the model was trained on. */
 const VIDEO_SAMPLING = { fps: 1, minFrames: 1, maxFrames: 32, frameFactor: 1 };
 /** The option that tells a picture that its request has others. */
@@ -49,7 +51,7 @@ export function createLlavaOnevisionProcessor(
   const padded: NativeViewRules = { ...whole, squareBackground: toLevels(imagePatches.mean) };
   const side = Math.floor(tile / tower.patchSize);
   const placeholders = readPlaceholders(files);
-  const width = readHiddenSize(files.config);
+  const width = readHiddenSize(files.config, DEFAULT_HIDDEN_SIZE);
   return {
     family,
     modalities: ['image', 'video'],

@@ -1,7 +1,7 @@
 import { SensoriumError } from '../errors.js';
 import type { NativeAddon, NativeViewRules } from '../native/addon.js';
 import { invalidFile, numberAt, objectAt, type CheckpointFiles } from './checkpoint-files.js';
-import { processRows } from './embeddings.js';
+import { processRows, readHiddenSize } from './embeddings.js';
 import { expandPlaceholders, writeOneRun } from './expand.js';
 import {
   CLIP_COLOURS,
@@ -19,7 +19,7 @@ import type { Processor } from './types.js';
 const FILE = 'preprocessor_config.json';
 const DEFAULT_TOWER: TowerSize = { imageSize: 336, patchSize: 14 };
 /** LlamaConfig's hidden_size, which config.json leaves out where it is that. */
-const DEFAULT_TEXT_WIDTH = 4096;
+const DEFAULT_HIDDEN_SIZE = 4096;
 const NO_VIDEO = { fps: 2, minFrames: 1, maxFrames: 32, frameFactor: 1 };
 
 /** LLaVA-1.5: the middle of a picture as CLIP's processor cuts it, one token a patch. */
@@ -27,8 +27,7 @@ export function createLlavaProcessor(family: string, files: CheckpointFiles, add
   const tower = readTowerSize(files, DEFAULT_TOWER);
   const patches = readPatchRules(files.imageProcessor, FILE, tower.patchSize, CLIP_COLOURS);
   const views = readViews(files, tower, toLevels(patches.mean));
-  const textConfig = objectAt(files.config, 'text_config') ?? {};
-  const width = numberAt(textConfig, 'hidden_size') ?? DEFAULT_TEXT_WIDTH;
+  const width = readHiddenSize(files.config, DEFAULT_HIDDEN_SIZE);
   const image = specialToken(files, files.config, ['image_token_index', 'image_token_id'], '<image>');
   const placeholders = { image: { token: image.text, tokenId: image.id, spelling: image.text } };
   const numClassTokens = files.config['vision_feature_select_strategy'] === 'full' ? 1 : 0;

@@ -10,6 +10,8 @@ import type { KeyedItem, Processor, TextCodec, TileGrid } from './types.js';
 const FILE = 'preprocessor_config.json';
 const DEFAULT_NUM_QUERIES = 64;
 const DEFAULT_VOCAB_SIZE = 151_666;
+/** Qwen2Config's. */
+const DEFAULT_HIDDEN_SIZE = 4096;
 const DEFAULT_MAX_SLICES = 9;
 const DEFAULT_SCALE_RESOLUTION = 448;
 const DEFAULT_PATCH_SIZE = 14;
@@ -46,7 +48,7 @@ export function createMinicpmVProcessor(
   );
   const usualRules = readSliceRules(imageProcessor);
   const numQueries = readNumQueries(config, imageProcessor);
-  const width = readHiddenSize(config);
+  const width = readHiddenSize(config, DEFAULT_HIDDEN_SIZE);
   const tokens = readTokens(files);
   // The template's spelling of a picture is text; an id behind the vocabulary stands for it.
   const tokenId = numberAt(config, 'vocab_size') ?? DEFAULT_VOCAB_SIZE;

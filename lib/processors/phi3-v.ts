@@ -21,6 +21,7 @@ const MAX_CROPS = 256;
 const BILINEAR = 2;
 const DEFAULT_BOS_ID = 1;
 const DEFAULT_VOCAB_SIZE = 32_064;
+const DEFAULT_HIDDEN_SIZE = 3072;
 const NO_VIDEO = { fps: 2, minFrames: 1, maxFrames: 32, frameFactor: 1 };
 /** Numbers that a picture of one conversation may have. */
 const MAX_NUMBER = 1024;
@@ -33,7 +34,7 @@ export function createPhi3VProcessor(family: string, files: CheckpointFiles, add
   const patchSize = numberAt(clip, 'patch_size') ?? DEFAULT_TOWER.patchSize;
   const patches = readPatchRules({ ...imageProcessor, resample: BILINEAR }, FILE, patchSize, CLIP_COLOURS);
   const usualNumCrops = readNumCrops(imageProcessor);
-  const width = readHiddenSize(config);
+  const width = readHiddenSize(config, DEFAULT_HIDDEN_SIZE);
   const bosId = numberAt(config, 'bos_token_id') ?? DEFAULT_BOS_ID;
   // The tokenizer does not know the numbered tokens; an id behind its vocabulary stands for all of them.
   const tokenId = numberAt(config, 'vocab_size') ?? DEFAULT_VOCAB_SIZE;

@@ -38,11 +38,20 @@ export interface TowerSize {
   patchSize: number;
 }
 
-/** Sizes from config.json's vision_config, where they are stated. Throws `invalid_checkpoint`. */
+/** Class defaults of CLIPVisionConfig and SiglipVisionConfig. */
+const CLIP_TOWER: TowerSize = { imageSize: 224, patchSize: 32 };
+const SIGLIP_TOWER: TowerSize = { imageSize: 224, patchSize: 16 };
+
+/**
+ * Sizes from config.json's vision_config, of which files leave out what is its class's default; without a vision_config,
+ * `defaults`. Throws `invalid_checkpoint`.
+ */
 export function readTowerSize({ config }: CheckpointFiles, defaults: TowerSize): TowerSize {
-  const vision = objectAt(config, 'vision_config') ?? {};
-  const imageSize = numberAt(vision, 'image_size') ?? defaults.imageSize;
-  const patchSize = numberAt(vision, 'patch_size') ?? defaults.patchSize;
+  const vision = objectAt(config, 'vision_config');
+  const ofClass = vision?.['model_type'] === 'siglip_vision_model' ? SIGLIP_TOWER : CLIP_TOWER;
+  const usual = vision === undefined ? defaults : ofClass;
+  const imageSize = numberAt(vision ?? {}, 'image_size') ?? usual.imageSize;
+  const patchSize = numberAt(vision ?? {}, 'patch_size') ?? usual.patchSize;
   if (!isSide(patchSize) || !isSide(imageSize) || patchSize > imageSize)
     throw invalidFile('config.json', 'has no valid image_size and patch_size in vision_config');
   return { imageSize, patchSize };

@@ -15,6 +15,8 @@ import {
 } from './vision-rules.js';
 import { numPooledAudioTokens, WHISPER_SAMPLING_RATE, whisperFeatures } from './whisper-features.js';
 
+const DEFAULT_HIDDEN_SIZE = 3584;
+
 /** Control tokens of Qwen's omni models. */
 export interface OmniTokens {
   placeholders: Record<Modality, PlaceholderTokens>;
@@ -73,7 +75,7 @@ export function createQwen25OmniProcessor(
       return media.kind === 'video' ? processClip(media, options) : processAudio(media);
     },
     processEmbeddings(modality, tensors) {
-      const width = readHiddenSize(thinker);
+      const width = readHiddenSize(thinker, DEFAULT_HIDDEN_SIZE);
       if (modality === 'audio')
         return processAudioEmbeddings(addon, tensors, { width }, numPooledAudioTokens);
       const { mergeSize } = modality === 'image' ? imageRules : videoRules;
@@ -181,9 +183,10 @@ export function interleavingWriter(
 function* videoPositions(item: KeyedItem, rule: InterleavingRule): Generator<number> {
   const [numSteps, height, width] = item.media.grid;
   const cellsPerStep = (height * width) / (rule.mergeSize * rule.mergeSize);
-  const positionsPerStep = (item.secondsPerGrid ?? 1) * rule.positionsPerSecond;
   for (let step = 0; step < numSteps; step++) {
-    for (let cell = 0; cell < cellsPerStep; cell++) yield step * positionsPerStep;
+    // In the order of Hugging Face's processor: other roundings would put a patch at a chunk's bound into the chunk before.
+    const position = step * (item.secondsPerGrid ?? 1) * rule.positionsPerSecond;
+    for (let cell = 0; cell < cellsPerStep; cell++) yield position;
   }
 }
 

@@ -29,8 +29,7 @@ export function createQwen2AudioProcessor(
   const { config } = files;
   const numMelBins = melBinsOf(objectAt(config, 'audio_config') ?? {}, files, 128);
   const maxSamples = numberAt(files.featureExtractor, 'n_samples') ?? 30 * WHISPER_SAMPLING_RATE;
-  const hasWidth = numberAt(objectAt(config, 'text_config') ?? config, 'hidden_size') !== undefined;
-  const width = hasWidth ? readHiddenSize(config) : DEFAULT_HIDDEN_SIZE;
+  const width = readHiddenSize(config, DEFAULT_HIDDEN_SIZE);
   const audio = specialToken(files, config, ['audio_token_index', 'audio_token_id'], '<|AUDIO|>');
   const start = specialToken(files, {}, ['audio_bos_token_id'], '<|audio_bos|>');
   const end = specialToken(files, {}, ['audio_eos_token_id'], '<|audio_eos|>');

@@ -14,6 +14,8 @@ import {
   withRequestedLimits,
 } from './vision-rules.js';
 
+const DEFAULT_HIDDEN_SIZE = 8192;
+
 /** Qwen2-VL and Qwen2.5-VL: pictures and clips as 2x2-merged patches between vision_start and vision_end. */
 export function createQwen2VlProcessor(
   family: string,
@@ -40,7 +42,7 @@ export function createQwen2VlProcessor(
       if (modality === 'audio') {
         throw new SensoriumError('unsupported_modality', 'This model does not take audio input.');
       }
-      const width = readHiddenSize(files.config);
+      const width = readHiddenSize(files.config, DEFAULT_HIDDEN_SIZE);
       const { mergeSize } = modality === 'image' ? imageRules : videoRules;
       return processVisionEmbeddings(addon, modality, tensors, { width, mergeSize });
     },

@@ -27,6 +27,7 @@ const TOKEN_TEXTS: OmniTokenTexts = {
   audio: '<|audio_pad|>',
 };
 const DEFAULT_FPS = 1;
+const DEFAULT_HIDDEN_SIZE = 2048;
 /** The spectrogram's frames reach 200 samples to both sides. */
 const MIN_SAMPLES = 2 * HOP_LENGTH;
 /** Frames of mel that the audio tower convolves together, and the tokens it makes of them. */
@@ -44,7 +45,7 @@ export function createQwen3OmniProcessor(
   const videoRules = readQwen3ImageRules(files.videoProcessor);
   const numMelBins = melBinsOf(objectAt(thinker, 'audio_config') ?? {}, files, 128);
   const tokens = readTokens(files, thinker, TOKEN_TEXTS);
-  const hiddenSize = readHiddenSize(thinker);
+  const hiddenSize = readHiddenSize(thinker, DEFAULT_HIDDEN_SIZE);
   const visionWidth = hiddenSize * numDeepstackVectors(objectAt(thinker, 'vision_config') ?? {});
   const positionsPerSecond = numberAt(thinker, 'position_id_per_seconds') ?? 25;
 

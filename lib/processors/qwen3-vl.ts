@@ -23,6 +23,8 @@ const PATCHES = { patch_size: 16, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 
 const IMAGE_DEFAULTS = { ...PATCHES, size: { shortest_edge: 65_536, longest_edge: 16_777_216 } };
 const VIDEO_DEFAULTS = { ...PATCHES, size: { shortest_edge: 4096, longest_edge: 25_165_824 } };
 const DEFAULT_NUM_DEEPSTACK_LEVELS = 3;
+const DEFAULT_HIDDEN_SIZE = 4096;
+const DEFAULT_MOE_HIDDEN_SIZE = 2048;
 
 /** Tokens around each temporal patch. */
 interface Borders {
@@ -58,7 +60,8 @@ export function createQwen3VlProcessor(
     endId: specialToken(files, files.config, ['vision_end_token_id'], '<|vision_end|>').id,
   };
   const visionConfig = objectAt(files.config, 'vision_config') ?? {};
-  const width = readHiddenSize(files.config) * numDeepstackVectors(visionConfig);
+  const usualSize = family === 'qwen3_vl_moe' ? DEFAULT_MOE_HIDDEN_SIZE : DEFAULT_HIDDEN_SIZE;
+  const width = readHiddenSize(files.config, usualSize) * numDeepstackVectors(visionConfig);
   const hasNoHearing = (): SensoriumError =>
     new SensoriumError('unsupported_modality', 'This model does not take audio input.');
   return {

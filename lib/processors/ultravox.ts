@@ -12,6 +12,8 @@ import { HOP_LENGTH, melBinsOf, WHISPER_SAMPLING_RATE, whisperSamples } from './
 /** Shorter sounds are padded to two frames. */
 const MIN_SAMPLES = 2 * HOP_LENGTH;
 const PLACEHOLDER = '<|audio|>';
+/** LlamaConfig's. */
+const DEFAULT_HIDDEN_SIZE = 4096;
 /** What stands in the prompt where the checkpoint names nothing. */
 const DEFAULT_REPLACEMENT = '<|eot_id|>';
 
@@ -31,7 +33,8 @@ export function createUltravoxProcessor(
 ): Processor {
   const { config } = files;
   const rules = readRules(files);
-  const width = readHiddenSize(files.companion ?? config);
+  // The config's own hidden_size is the projector's.
+  const width = readHiddenSize(files.companion ?? objectAt(config, 'text_config') ?? {}, DEFAULT_HIDDEN_SIZE);
   const placeholders = {
     audio: { token: PLACEHOLDER, tokenId: unusedId(files), spelling: PLACEHOLDER, isInline: true },
   };

@@ -41,7 +41,8 @@ ImageSize fitted_size(ImageSize image, ImageSize target) {
 /// Python's int(round(value, 7)).
 int32_t truncate_rounded(double value) { return static_cast<int32_t>(std::nearbyint(value * 1e7) / 1e7); }
 
-/// The patches that show the picture: the padding is what its sides' ratio says, not what was drawn.
+/// The patches that show the picture: the padding is what its sides' ratio says, not what was drawn. Of a picture thinner than
+/// a patch none may be left.
 void keep_unpadded(ImageSize image, TileLayout& layout) {
   const double ratio = static_cast<double>(image.width) / image.height;
   if (ratio > static_cast<double>(layout.kept_w) / layout.kept_h) {
@@ -94,7 +95,8 @@ ViewPlan plan_anyres(ImageSize image, const AnyresRules& rules) {
   layout.kept_w = layout.columns * side;
   keep_unpadded(image, layout);
   shrink(rules.max_tiles, side, layout);
-  if (layout.packed_h < 1 || layout.packed_w < 1) {
+  const bool is_shrunk_away = (layout.packed_h == 0) != (layout.kept_h == 0) || (layout.packed_w == 0) != (layout.kept_w == 0);
+  if (is_shrunk_away) {
     throw Error(ErrorCode::kInvalidMedia, "a picture whose sides differ that much leaves nothing to see");
   }
   return {std::nullopt, {whole, tiled}, layout};

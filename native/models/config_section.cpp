@@ -70,6 +70,11 @@ std::optional<int64_t> ConfigSection::optional_count(Keys keys, int64_t max) con
   return checked_integer(*value, keys, 1, max);
 }
 
+int64_t ConfigSection::index(Keys keys, int64_t fallback, int64_t max) const {
+  const Json* value = find(keys);
+  return value == nullptr ? fallback : checked_integer(*value, keys, 0, max);
+}
+
 int32_t ConfigSection::token_id(Keys keys, int32_t fallback) const {
   const Json* value = find(keys);
   return value == nullptr ? fallback : static_cast<int32_t>(checked_integer(*value, keys, 0, kMaxTokenId));

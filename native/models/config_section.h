@@ -40,6 +40,8 @@ class ConfigSection {
   int64_t count(Keys keys, int64_t fallback, int64_t max) const;
   /// As count(), for a key without default.
   std::optional<int64_t> optional_count(Keys keys, int64_t max) const;
+  /// A place in a list, or its end: from 0 on.
+  int64_t index(Keys keys, int64_t fallback, int64_t max) const;
   /// A vocabulary id.
   int32_t token_id(Keys keys, int32_t fallback) const;
   /// A finite number above 0.

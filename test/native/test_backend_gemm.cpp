@@ -233,10 +233,16 @@ TEST(pack_converts_every_float_dtype) {
   for_each_backend([](Backend& backend) {
     const std::vector<uint16_t> bfloat16 = {0x3f80, 0xc000, 0x3e80, 0x0000};  // 1, -2, 0.25, 0
     const std::vector<uint16_t> float16 = {0x3c00, 0xc000, 0x3400, 0x0000};
+    const std::vector<float> float32 = {1.0F, -2.0F, 0.25F, 0.0F};
+    const std::vector<double> float64 = {1.0, -2.0, 0.25, 0.0};
     const std::vector<int32_t> ids = {0, 1};
-    for (const auto& [data, dtype] : {std::pair(&bfloat16, DType::kBFloat16), std::pair(&float16, DType::kFloat16)}) {
+    const std::pair<const void*, DType> forms[] = {{bfloat16.data(), DType::kBFloat16},
+                                                   {float16.data(), DType::kFloat16},
+                                                   {float32.data(), DType::kFloat32},
+                                                   {float64.data(), DType::kFloat64}};
+    for (const auto& [data, dtype] : forms) {
       WeightSlice slice;
-      slice.weight = {data->data(), dtype, {2, 2}};
+      slice.weight = {data, dtype, {2, 2}};
       const auto packed = backend.pack(std::vector{slice});
       std::vector<float> y(4);
       backend.embedding(*packed, ids, Matrix(y.data(), 2, 2));

@@ -132,6 +132,16 @@ TEST(a_square_of_a_colour_surrounds_the_picture) {
   CHECK(rows[0] == 1.0F && rows[16] == 2.0F && rows[32] == 3.0F && rows[4] == 7.0F && rows[11] == 7.0F && rows[12] == 1.0F);
 }
 
+TEST(of_a_picture_thinner_than_a_patch_tiles_show_nothing) {
+  AnyresRules rules{{{56, 224}, {224, 56}}, 56, 14, 9};
+  const TileLayout wide = *plan_anyres({6, 1000}, rules).tiles;
+  CHECK(wide.columns == 4 && wide.kept_h == 0 && wide.packed_h == 0 && wide.packed_w == 16);
+  const TileLayout tall = *plan_anyres({1000, 6}, rules).tiles;
+  CHECK(tall.rows == 4 && tall.kept_w == 0 && tall.packed_w == 0 && tall.packed_h == 16);
+  rules.patch_size = 18;  // an odd number of patches leaves the one in the middle
+  CHECK_EQ(plan_anyres({6, 1000}, rules).tiles->packed_h, 1);
+}
+
 TEST(impossible_pictures_and_rules_are_refused) {
   CHECK_THROWS(clip_view({1, 60000}, {336, {}, ImageSize{336, 336}}), ErrorCode::kInvalidMedia);
   CHECK_THROWS(plan_hd({1, 60000}, {4, 336}), ErrorCode::kInvalidMedia);

@@ -181,6 +181,47 @@ TEST(longrope_needs_a_factor_for_each_frequency) {
   check_config_refused(rope(R"("type":"su","short_factor":)" + four + R"(,"long_factor":[1,2,3,-4])"), kInvalid, "long_factor");
 }
 
+TEST(longrope_without_an_original_context_grows_by_its_factor) {
+  const FloatTensors tensors = random_qwen2({});
+  const auto with = [&](const std::string& members, const std::string& rope) {
+    const std::string factors = R"("short_factor":[1,1,1,1],"long_factor":[1,2,3,4])";
+    return logits_of(kQwen2 + qwen2_config({}) + members + R"(,"rope_scaling":{"type":"longrope",)" + factors + rope + "}}",
+                     tensors);
+  };
+  const std::string context = R"(,"max_position_embeddings":64)";
+  const std::vector<float> grown = with(context, R"(,"factor":4)");
+  CHECK(grown == with(context, R"(,"attention_factor":1.1547005383792515)"));  // sqrt(1 + ln 4 / ln 64)
+  CHECK(grown != with(context, ""));
+  CHECK(with(context + R"(,"original_max_position_embeddings":16)", R"(,"factor":9)") ==
+        with(context + R"(,"original_max_position_embeddings":16)", ""));
+}
+
+TEST(a_null_number_of_kv_heads_is_that_of_the_heads) {
+  TinyQwen2 sizes;
+  sizes.num_kv_heads = sizes.num_heads;
+  const FloatTensors tensors = random_qwen2(sizes);
+  const std::string mistral = R"({"architectures":["MistralForCausalLM"],)";  // whose class has 8 by default
+  std::string config = qwen2_config(sizes);
+  CHECK(logits_of(mistral + config + "}", tensors) ==
+        logits_of(mistral + config.replace(config.rfind(':') + 1, std::string::npos, "null") + "}", tensors));
+  sizes.num_heads = sizes.num_kv_heads = 16;
+  sizes.head_dim = 2;
+  config = qwen2_config(sizes);
+  CHECK_EQ(
+      logits_of(mistral + config.replace(config.rfind(':') + 1, std::string::npos, "null") + "}", random_qwen2(sizes)).size(),
+      size_t{40});
+}
+
+TEST(a_window_in_use_has_the_length_of_its_class) {
+  const FloatTensors tensors = random_qwen2({});
+  const auto with = [&](const std::string& members) {
+    return logits_of(kQwen2 + qwen2_config({}) + R"(,"use_sliding_window":true,"max_window_layers":0)" + members + "}",
+                     tensors);
+  };
+  CHECK(with("") == with(R"(,"sliding_window":4096)"));
+  CHECK(with("") != with(R"(,"sliding_window":2)"));
+}
+
 TEST(biases_of_attention_and_mlp_are_read_where_stated) {
   const std::string llama = R"({"architectures":["LlamaForCausalLM"],)" + qwen2_config({});
   FloatTensors tensors = random_qwen2({});
@@ -231,6 +272,15 @@ TEST(absurd_encoder_sizes_are_refused_before_tensors_are_read) {
   check_refused(vision(R"("mlp_ratio":1e300)"), "mlp_ratio");
   check_refused(vision(R"("spatial_merge_size":65)"), "spatial_merge_size");
   check_refused(vision(R"("embed_dim":-4)"), "embed_dim");
+}
+
+TEST(models_that_see_turn_with_sections_even_where_none_are_stated) {
+  for (const char* architecture :
+       {"Qwen2VLForConditionalGeneration", "Qwen2_5_VLForConditionalGeneration", "Qwen2_5OmniModel"}) {
+    const std::string config = R"({"architectures":[")" + std::string(architecture) + R"("],)" + qwen2_config({}) + "}";
+    const Refusal refusal = refusal_of(config, random_qwen2({}));  // their class's sections are for heads of 128
+    CHECK(refusal.code == ErrorCode::kInvalidCheckpoint && refusal.names("mrope_section"));
+  }
 }
 
 TEST(absurd_picture_towers_are_refused_before_tensors_are_read) {

@@ -1,6 +1,6 @@
 #include "backend/cpu/weight_slices.h"
 
-#include <cstring>
+#include <cstddef>
 #include <string>
 
 #include "core/error.h"
@@ -8,7 +8,9 @@
 namespace sensorium {
 namespace {
 
-bool is_float(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kBFloat16 || dtype == DType::kFloat16; }
+bool is_float(DType dtype) {
+  return dtype == DType::kFloat32 || dtype == DType::kBFloat16 || dtype == DType::kFloat16 || dtype == DType::kFloat64;
+}
 
 /// The slice that holds a row of the stacked matrix; `row` becomes the row inside it.
 const WeightSlice& find_slice(std::span<const WeightSlice> slices, int64_t& row) {
@@ -17,26 +19,9 @@ const WeightSlice& find_slice(std::span<const WeightSlice> slices, int64_t& row)
   return slices[i];
 }
 
-/// Reads `count` elements from `first` on; the file's data need not be aligned.
-template <typename T>
-void read_elements(const void* data, int64_t first, int64_t count, float* to) {
-  const char* from = static_cast<const char*>(data) + first * static_cast<int64_t>(sizeof(T));
-  for (int64_t i = 0; i < count; ++i) {
-    T value;
-    std::memcpy(&value, from + i * static_cast<int64_t>(sizeof(T)), sizeof(T));
-    to[i] = to_float(value);
-  }
-}
-
 void read_floats(const TensorView& tensor, int64_t first, int64_t count, float* to) {
-  switch (tensor.dtype) {
-    case DType::kBFloat16:
-      return read_elements<BFloat16>(tensor.data, first, count, to);
-    case DType::kFloat16:
-      return read_elements<Float16>(tensor.data, first, count, to);
-    default:
-      return read_elements<float>(tensor.data, first, count, to);
-  }
+  const auto* from = static_cast<const std::byte*>(tensor.data) + static_cast<size_t>(first) * dtype_size(tensor.dtype);
+  copy_to_float(from, tensor.dtype, count, to);
 }
 
 }  // namespace

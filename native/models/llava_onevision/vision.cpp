@@ -13,9 +13,11 @@ namespace {
 
 void check_layout(const TileLayout& layout, int64_t num_pictures, int64_t side) {
   const int64_t height = layout.rows * side, width = layout.columns * side;
-  const bool is_inside = layout.kept_top >= 0 && layout.kept_left >= 0 && layout.kept_h >= 1 && layout.kept_w >= 1 &&
+  const bool is_inside = layout.kept_top >= 0 && layout.kept_left >= 0 && layout.kept_h >= 0 && layout.kept_w >= 0 &&
                          layout.kept_top + layout.kept_h <= height && layout.kept_left + layout.kept_w <= width;
-  const bool is_packed = layout.packed_h >= 1 && layout.packed_w >= 1 && layout.packed_h <= height && layout.packed_w <= width;
+  const bool is_packed = layout.packed_h >= 0 && layout.packed_w >= 0 && layout.packed_h <= height &&
+                         layout.packed_w <= width && (layout.packed_h == 0) == (layout.kept_h == 0) &&
+                         (layout.packed_w == 0) == (layout.kept_w == 0);
   if (layout.num_tiles() + 1 == num_pictures && is_inside && is_packed) return;
   throw Error(ErrorCode::kInvalidMedia, "the layout of a picture's tiles does not agree with their number");
 }
@@ -70,6 +72,10 @@ Tensor OnevisionVision::encode(const ProcessedMedia& media, Arena& arena) const 
 }
 
 void OnevisionVision::pack_tiles(ConstMatrix patches, const TileLayout& layout, Arena& arena, Matrix output) const {
+  if (layout.kept_h == 0 || layout.kept_w == 0) {  // a picture thinner than a patch: at most the ends of empty lines
+    for (int64_t y = 0; y < layout.packed_h; ++y) write_newline(output.row(y));
+    return;
+  }
   Arena::Scope scope(arena);
   const Matrix kept = arena.matrix(int64_t{layout.kept_h} * layout.kept_w, width());
   ops::gather_rows(backend_, patches, kept_patches(layout, side()), 1, kept);

@@ -13,6 +13,7 @@ TextConfig qwen2_text_defaults() {
   config.num_layers = 32;
   config.heads = {32, 32, 0};
   config.has_qkv_bias = true;
+  config.sliding_window = 4096;
   return config;
 }
 

@@ -15,7 +15,9 @@ TextConfig text_defaults() {
   config.num_layers = 28;
   config.heads = {28, 4, 0};
   config.has_qkv_bias = true;
+  config.sliding_window = 32768;
   config.rotary.theta = 1e6;
+  config.rotary.sections = ops::MropeSections{{16, 24, 24}, false};
   return config;
 }
 

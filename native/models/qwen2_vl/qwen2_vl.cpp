@@ -46,7 +46,10 @@ TextConfig qwen2_vl_text_defaults() {
   config.heads = {64, 8, 0};
   config.rms_norm_eps = 1e-5F;
   config.has_qkv_bias = true;
+  config.sliding_window = 4096;
+  config.first_sliding_layer = 80;
   config.rotary.theta = 1e6;
+  config.rotary.sections = ops::MropeSections{{16, 24, 24}, false};
   return config;
 }
 

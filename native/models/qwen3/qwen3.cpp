@@ -13,6 +13,7 @@ TextConfig dense_defaults() {
   config.num_layers = 32;
   config.heads = {32, 32, 128};
   config.has_qk_norm = true;
+  config.sliding_window = 4096;
   return config;
 }
 
@@ -25,6 +26,8 @@ TextConfig moe_defaults() {
   config.num_layers = 24;
   config.heads = {32, 4, 0};
   config.has_qk_norm = true;
+  config.sliding_window = 4096;
+  config.first_sliding_layer = 0;
   config.moe = MoeConfig{};
   return config;
 }

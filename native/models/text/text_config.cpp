@@ -12,7 +12,9 @@ constexpr int64_t kMaxContext = int64_t{1} << 28;
 void read_heads(const ConfigSection& section, TextConfig& config) {
   ops::HeadShape& heads = config.heads;
   heads.num_heads = section.count({"num_attention_heads"}, heads.num_heads, kMaxWidth);
-  heads.num_kv_heads = section.count({"num_key_value_heads"}, std::min(heads.num_kv_heads, heads.num_heads), kMaxWidth);
+  const bool has_own_kv_heads = section.is_null("num_key_value_heads");  // as many as there are heads
+  const int64_t usual_kv_heads = has_own_kv_heads ? heads.num_heads : std::min(heads.num_kv_heads, heads.num_heads);
+  heads.num_kv_heads = section.count({"num_key_value_heads"}, usual_kv_heads, kMaxWidth);
   if (heads.num_heads % heads.num_kv_heads != 0) section.fail("num_key_value_heads", "does not divide num_attention_heads");
   const int64_t default_dim = heads.head_dim > 0 ? heads.head_dim : config.hidden_size / heads.num_heads;
   const std::optional<int64_t> head_dim = section.optional_count({"head_dim"}, kMaxWidth);
@@ -27,9 +29,9 @@ void read_heads(const ConfigSection& section, TextConfig& config) {
 /// on do where sliding windows are in use.
 void read_windows(const ConfigSection& section, TextConfig& config) {
   const bool is_used = section.flag({"use_sliding_window"}, config.has_sliding_window);
-  if (section.is_null("sliding_window")) config.sliding_window.reset();
+  if (!is_used || section.is_null("sliding_window")) config.sliding_window.reset();
   if (const auto window = section.optional_count({"sliding_window"}, kMaxContext)) config.sliding_window = window;
-  const int64_t first = section.optional_count({"max_window_layers"}, kMaxLayers).value_or(config.first_sliding_layer);
+  const int64_t first = section.index({"max_window_layers"}, config.first_sliding_layer, kMaxLayers);
   config.layer_windows.assign(static_cast<size_t>(config.num_layers), kWholeContext);
   const std::vector<std::string> kinds = section.texts("layer_types");
   if (!kinds.empty() && std::ssize(kinds) != config.num_layers) section.fail("layer_types", "expected one for each layer");
@@ -85,7 +87,8 @@ void read_longrope(const ConfigSection& rope, int64_t max_position, RotaryConfig
   if (rotary.original_max_position < 2.0 || rotary.original_max_position > static_cast<double>(kMaxContext)) {
     rope.fail("original_max_position_embeddings", "expected a number of tokens");
   }
-  const double growth = static_cast<double>(max_position) / rotary.original_max_position;
+  const bool has_original = rotary.original_max_position != static_cast<double>(max_position);
+  const double growth = has_original ? static_cast<double>(max_position) / rotary.original_max_position : rotary.factor;
   const double factor = growth <= 1.0 ? 1.0 : std::sqrt(1.0 + std::log(growth) / std::log(rotary.original_max_position));
   rotary.attention_factor = rope.positive({"attention_factor"}, factor);
 }

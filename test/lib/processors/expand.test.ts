@@ -112,6 +112,12 @@ describe('a clip with its sound', () => {
     assert.deepEqual(numTokensByModality, { image: 0, video: 3, audio: 60 });
   });
 
+  test('begins a chunk exactly at its bound, whatever the rate', () => {
+    // At 3 frames a second the fourth patch lies at 2 s, which 3 * (2 / 3 * 25) falls just short of.
+    const { promptIds } = omni.expand([VIDEO], [clip(5, 2 / 3, 51)]);
+    assert.equal(lengths(promptIds), `<vvv${'a'.repeat(50)}vva>`);
+  });
+
   test('goes on alone when the other stream has ended', () => {
     assert.equal(lengths(omni.expand([VIDEO], [clip(4, 2, 3)]).promptIds), '<vaaavvv>');
     assert.equal(lengths(omni.expand([VIDEO], [clip(1, 2, 101)]).promptIds), `<v${'a'.repeat(101)}>`);
