@@ -86,7 +86,16 @@ export async function transcribe(
   );
   const { submit, align } = parts;
   const context = { submit, align, requestId, cacheSalt, signal, onText };
-  return parts.transcriber.transcribe(features, duration, rest satisfies TranscriptionOptions, context);
+  try {
+    return await parts.transcriber.transcribe(
+      features,
+      duration,
+      rest satisfies TranscriptionOptions,
+      context,
+    );
+  } finally {
+    features.media.dispose();
+  }
 }
 
 /** `transcribe` as it goes on. Leaving the loop ends it. */

@@ -118,7 +118,7 @@ class RunningTranscription {
     const { numSoundFrames } = this.features;
     const language = knownLanguage ?? (await this.detectLanguage());
     for (let seek = 0; seek < numSoundFrames && this.numTokensLeft() > 0;) {
-      seek += await this.transcribeWindow(seek, language);
+      seek += await this.withWindow(seek, (window) => this.transcribeWindow(window, seek, language));
     }
     const { task, segments, usage } = this;
     const text = segments.map((segment) => segment.text).join('');
@@ -138,26 +138,28 @@ class RunningTranscription {
     return (this.options.maxTokens ?? Infinity) - this.usage.completionTokens;
   }
 
-  private windowAt(seek: number): KeyedItem {
+  /** Lends the window at `seek`; its memory is given back afterwards. */
+  private async withWindow<T>(seek: number, use: (window: KeyedItem) => Promise<T>): Promise<T> {
     const item = this.parts.speech.window(this.features, seek);
-    return { ...item, key: `${this.mediaKey}/${seek}` };
+    try {
+      return await use({ ...item, key: `${this.mediaKey}/${seek}` });
+    } finally {
+      if (item.media !== this.features.media) item.media.dispose();
+    }
   }
 
   private async detectLanguage(): Promise<string> {
     const { languages, startOfTranscript } = this.parts.tokens;
     if (languages.size === 0) return 'en';
-    const { tokenId } = await this.decoder.choose(
-      this.windowAt(0),
-      [startOfTranscript],
-      [...languages.values()],
+    const { tokenId } = await this.withWindow(0, (window) =>
+      this.decoder.choose(window, [startOfTranscript], [...languages.values()]),
     );
     return [...languages].find(([, id]) => id === tokenId)?.[0] ?? 'en';
   }
 
   /** Returns how many frames further the next window begins. */
-  private async transcribeWindow(seek: number, language: string): Promise<number> {
+  private async transcribeWindow(window: KeyedItem, seek: number, language: string): Promise<number> {
     const { speech, tokens } = this.parts;
-    const window = this.windowAt(seek);
     const numFrames = Math.min(speech.windowFrames, this.features.numFrames - seek);
     const decoded = await this.decodeWindow(window, language);
     const noSpeechProbability = await this.noSpeechProbability(window, decoded);

@@ -111,9 +111,13 @@ describe('times of words', () => {
       hasWordTimestamps: true,
       signal: controller.signal,
     });
-    setTimeout(() => controller.abort(), 60);
-    await assert.rejects(running, { code: 'request_cancelled' });
-    while (llm.stats().numRunning > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const refused = assert.rejects(running, { code: 'request_cancelled' });
+    while (llm.stats().numRunning === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    controller.abort();
+    await refused;
+    // The engine hears of it with its next step.
+    for (let i = 0; i < 1000 && llm.stats().numUsedBlocks > 0; i++)
+      await new Promise((resolve) => setTimeout(resolve, 5));
     assert.equal(llm.stats().numUsedBlocks, 0);
   });
 });
