@@ -40,8 +40,11 @@ export function toVtt(transcription: Transcription): string {
 /** Seconds without the noise of binary fractions. */
 const seconds = (value: number): number => Math.round(value * 1000) / 1000;
 
+/** Without the blanks around them, as OpenAI tells them. */
 const toWords = (words: readonly TranscriptionWord[]): object[] =>
-  words.map(({ word, start, end }) => ({ word, start: seconds(start), end: seconds(end) }));
+  words
+    .map(({ word, start, end }) => ({ word: word.trim(), start: seconds(start), end: seconds(end) }))
+    .filter(({ word }) => word !== '');
 
 /** OpenAI's `verbose_json`: with words where the transcription has them, with segments unless they are not wanted. */
 export function toVerboseJson(transcription: Transcription, hasSegments = true): object {

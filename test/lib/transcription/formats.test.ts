@@ -71,11 +71,12 @@ test('verbose JSON tells words where there are some, and segments unless they ar
   const words = [
     { word: ' Hello.', start: 0, end: 0.5800000000000001 },
     { word: '  world', start: 0.58, end: 1.02 },
+    { word: ' ', start: 1.02, end: 1.02 },
   ];
   const body = toVerboseJson({ ...TALK, words }) as Record<string, unknown>;
   assert.deepEqual(body['words'], [
-    { word: ' Hello.', start: 0, end: 0.58 },
-    { word: '  world', start: 0.58, end: 1.02 },
+    { word: 'Hello.', start: 0, end: 0.58 },
+    { word: 'world', start: 0.58, end: 1.02 },
   ]);
   assert.ok('segments' in body);
   const bare = toVerboseJson({ ...TALK, words: [] }, false) as Record<string, unknown>;
