@@ -2,6 +2,7 @@ import type { DecodedAudio, DecodedVideo, Modality } from '../media/types.js';
 import type { NativeAddon } from '../native/addon.js';
 import { numberAt, objectAt, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
 import { processAudioEmbeddings, processVisionEmbeddings, readHiddenSize } from './embeddings.js';
+import { withOwnSound } from './clip-sound.js';
 import { expandPlaceholders, writeOneRun, type ItemWriter } from './expand.js';
 import { specialToken } from './special-tokens.js';
 import type { KeyedItem, PlaceholderTokens, ProcessedItem, Processor } from './types.js';
@@ -52,14 +53,7 @@ export function createQwen25OmniProcessor(
   };
   const processClip = async (video: DecodedVideo, options: JsonObject): Promise<ProcessedItem> => {
     const item = await processVideo(addon, video, withRequestedLimits(videoRules, options));
-    if (video.audio === undefined) return item;
-    try {
-      const audio = await processAudio(video.audio);
-      return { ...item, audio, sizeBytes: item.sizeBytes + audio.sizeBytes };
-    } catch (error) {
-      item.media.dispose();
-      throw error;
-    }
+    return withOwnSound(item, video, processAudio);
   };
 
   return {

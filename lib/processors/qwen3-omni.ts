@@ -2,6 +2,7 @@ import type { DecodedAudio, DecodedVideo } from '../media/types.js';
 import type { NativeAddon } from '../native/addon.js';
 import { numberAt, objectAt, type CheckpointFiles, type JsonObject } from './checkpoint-files.js';
 import { processAudioEmbeddings, processVisionEmbeddings, readHiddenSize } from './embeddings.js';
+import { withOwnSound } from './clip-sound.js';
 import { expandPlaceholders } from './expand.js';
 import { withNativeErrors } from './native-error.js';
 import { interleavingWriter, readTokens, type OmniTokenTexts, type Turn } from './qwen2-5-omni.js';
@@ -53,14 +54,7 @@ export function createQwen3OmniProcessor(
     processSound(addon, audio, numMelBins);
   const processClip = async (video: DecodedVideo, options: JsonObject): Promise<ProcessedItem> => {
     const item = await processVideo(addon, video, withRequestedLimits(videoRules, options));
-    if (video.audio === undefined) return item;
-    try {
-      const audio = await processAudio(video.audio);
-      return { ...item, audio, sizeBytes: item.sizeBytes + audio.sizeBytes };
-    } catch (error) {
-      item.media.dispose();
-      throw error;
-    }
+    return withOwnSound(item, video, processAudio);
   };
   const writeItem = interleavingWriter(tokens, (video, audio) =>
     mergeByTime(video, audio, positionsPerSecond, videoRules),
