@@ -12,26 +12,32 @@ import type {
 } from './types.js';
 
 /**
- * Checks media that a caller in process has decoded already: shapes, sizes and the same limits as for encoded media.
+ * Media that a caller in process has decoded already, checked: shapes, sizes and the same limits as for encoded media. Frames of a
+ * clip that does not tell their indices lie at its sampled rate.
  * Throws `invalid_type`, `invalid_image`, `invalid_video`, `invalid_audio`, `media_too_large`.
  */
-export function checkDecodedMedia(media: DecodedMedia, modality: Modality, policy: MediaPolicy): void {
+export function checkDecodedMedia(
+  media: DecodedMedia,
+  modality: Modality,
+  policy: MediaPolicy,
+): DecodedMedia {
   if (media.kind !== modality) {
     throw new SensoriumError(
       'invalid_type',
       `Decoded ${media.kind} was given where ${modality} was expected.`,
     );
   }
+  if (media.kind === 'video') return checkVideo(media, policy);
   if (media.kind === 'image') checkImage(media, policy);
-  else if (media.kind === 'video') checkVideo(media, policy);
   else checkAudio(media, policy);
+  return media;
 }
 
 function checkImage({ data, width, height }: DecodedImage, policy: MediaPolicy): void {
   checkPixels('image', width, height, [data], policy);
 }
 
-function checkVideo(video: DecodedVideo, policy: MediaPolicy): void {
+function checkVideo(video: DecodedVideo, policy: MediaPolicy): DecodedVideo {
   const { frames, width, height, sampledFps, metadata, audio } = video;
   if (!Array.isArray(frames) || frames.length === 0) throw invalidMedia('video', 'has no frames');
   if (frames.length > policy.maxVideoFrames) {
@@ -41,6 +47,17 @@ function checkVideo(video: DecodedVideo, policy: MediaPolicy): void {
   const isRate = (fps: unknown): boolean => typeof fps === 'number' && fps > 0 && Number.isFinite(fps);
   if (!isRate(sampledFps) || !isRate(metadata?.fps)) throw invalidMedia('video', 'has no valid frame rate');
   if (audio !== undefined) checkAudio(audio, policy);
+  return { ...video, metadata: { ...metadata, framesIndices: indicesOf(video) } };
+}
+
+/** Source index of each frame. */
+function indicesOf({ frames, sampledFps, metadata }: DecodedVideo): number[] {
+  const indices: unknown = metadata.framesIndices;
+  if (indices === undefined) return frames.map((_, place) => (place * metadata.fps) / sampledFps);
+  const isIndex = (index: unknown): boolean => Number.isFinite(index) && (index as number) >= 0;
+  if (Array.isArray(indices) && indices.length === frames.length && indices.every(isIndex))
+    return metadata.framesIndices;
+  throw invalidMedia('video', `has framesIndices that are not ${frames.length} numbers from 0 on`);
 }
 
 function checkPixels(

@@ -49,8 +49,7 @@ export class SourceLoader {
   async load(source: MediaSource, modality: Modality, scope: LoadScope): Promise<LoadedSource> {
     switch (source.kind) {
       case 'decoded':
-        checkDecodedMedia(source.media, modality, this.policy);
-        return source;
+        return { kind: 'decoded', media: checkDecodedMedia(source.media, modality, this.policy) };
       case 'embeddings':
         return await this.loadEmbeddings(source.tensors, modality, scope);
       case 'frames':

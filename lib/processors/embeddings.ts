@@ -161,14 +161,16 @@ export async function processVisionEmbeddings(
   return modality === 'video' ? { ...item, secondsPerGrid } : item;
 }
 
-/** An item of rows that need nothing beside them. Throws `invalid_embedding`. */
+/** An item of rows that need nothing beside them. Throws `invalid_embedding`, and what `checkCount` throws at their number. */
 export async function processRows(
   addon: NativeAddon,
   modality: Modality,
   tensors: EmbeddingTensors,
-  { width }: { width: number },
+  { width, checkCount }: { width: number; checkCount?: (numRows: number) => void },
 ): Promise<ProcessedItem> {
-  return await toItem(addon, modality, readRows(modality, tensors, width), [0, 0, 0], 0);
+  const found = readRows(modality, tensors, width);
+  checkCount?.(found.numRows);
+  return await toItem(addon, modality, found, [0, 0, 0], 0);
 }
 
 /**
@@ -178,14 +180,16 @@ export async function processRows(
 export async function processAudioEmbeddings(
   addon: NativeAddon,
   tensors: EmbeddingTensors,
-  rules: { width: number },
+  { width }: { width: number },
   numTokensOf: (numFrames: number) => number,
 ): Promise<ProcessedItem> {
   const numFrames = readScalar('audio_feature_lengths', tensors);
-  const item = await processRows(addon, 'audio', tensors, rules);
-  if (numFrames === undefined) return item;
-  // No tower makes more rows than it hears frames.
-  const isCount = Number.isInteger(numFrames) && numFrames >= item.numTokens && numFrames <= MAX_COUNT;
-  if (isCount && numTokensOf(numFrames) === item.numTokens) return item;
-  throw invalidEmbedding('audio_feature_lengths', `does not stand for the ${item.numTokens} rows`);
+  const checkCount = (numRows: number): void => {
+    if (numFrames === undefined) return;
+    // No tower makes more rows than it hears frames.
+    const isCount = Number.isInteger(numFrames) && numFrames >= numRows && numFrames <= MAX_COUNT;
+    if (isCount && numTokensOf(numFrames) === numRows) return;
+    throw invalidEmbedding('audio_feature_lengths', `does not stand for the ${numRows} rows`);
+  };
+  return await processRows(addon, 'audio', tensors, { width, checkCount });
 }

@@ -73,11 +73,14 @@ export function createMinicpmVProcessor(
       const tileGrid = readTileGrid(tensors, (size) =>
         addon.planSlices(...size, usualRules, patches.patchSize),
       );
-      const item = await processRows(addon, modality, withFlatRows(tensors), { width });
       const numTokens = numQueries * (1 + tileGrid.rows * tileGrid.columns);
-      if (item.numTokens === numTokens) return { ...item, tileGrid };
-      const reason = `has ${item.numTokens} rows, but a picture of image_sizes stands for ${numTokens}`;
-      throw invalidEmbedding('image_embeds', reason);
+      const checkCount = (numRows: number): void => {
+        if (numRows === numTokens) return;
+        const reason = `has ${numRows} rows, but a picture of image_sizes stands for ${numTokens}`;
+        throw invalidEmbedding('image_embeds', reason);
+      };
+      const item = await processRows(addon, modality, withFlatRows(tensors), { width, checkCount });
+      return { ...item, tileGrid };
     },
     expand: (tokenIds, items, text) =>
       expandPlaceholders(tokenIds, items, placeholders, createWriter(tokens, numQueries, text)),

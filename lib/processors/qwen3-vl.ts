@@ -85,7 +85,12 @@ export function createQwen3VlProcessor(
       const { mergeSize } = modality === 'image' ? imageRules : videoRules;
       const item = await processVisionEmbeddings(addon, modality, tensors, { width, mergeSize });
       if (modality === 'image') return item;
-      return { ...item, patchTimes: timesOfEmbeddings(item, tensors['timestamps'], videoRules) };
+      try {
+        return { ...item, patchTimes: timesOfEmbeddings(item, tensors['timestamps'], videoRules) };
+      } catch (error) {
+        item.media.dispose();
+        throw error;
+      }
     },
     expand: (tokenIds, items, text) =>
       expandPlaceholders(tokenIds, items, placeholders, createItemWriter(borders, text)),

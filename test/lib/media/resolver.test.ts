@@ -122,6 +122,11 @@ describe('sources', () => {
       { frames: 'x' },
       { sampledFps: NaN },
       { metadata: undefined },
+      { metadata: { ...metadata, framesIndices: [] } },
+      { metadata: { ...metadata, framesIndices: [0, 1] } },
+      { metadata: { ...metadata, framesIndices: ['0'] } },
+      { metadata: { ...metadata, framesIndices: [-1] } },
+      { metadata: { ...metadata, framesIndices: [NaN] } },
       { width: 3 },
     ]) {
       await rejectsWith(video(changes), 'invalid_video');
@@ -137,6 +142,21 @@ describe('sources', () => {
     await rejectsWith(audio(new Float32Array(0), 8000), 'invalid_audio');
     await rejectsWith(audio(new Float32Array(4), NaN), 'invalid_audio');
     await rejectsWith(audio(new Float32Array(2_000_000), 1000), 'media_too_large');
+  });
+
+  test('frames of a decoded clip lie at its sampled rate where their indices are not told', async (t) => {
+    const { resolve, processor } = setUp(t);
+    const clip = {
+      kind: 'video',
+      frames: [new Uint8Array(12), new Uint8Array(12), new Uint8Array(12)],
+      width: 2,
+      height: 2,
+      sampledFps: 2,
+      metadata: { fps: 30 },
+    } as unknown as DecodedVideo;
+    await resolve([image({ modality: 'video', source: { kind: 'decoded', media: clip } })]);
+    const { metadata } = processor.processed[0]?.media as DecodedVideo;
+    assert.deepEqual(metadata, { fps: 30, framesIndices: [0, 15, 30] });
   });
 
   test('frames may be pixels, beside encoded pictures', async (t) => {
