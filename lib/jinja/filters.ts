@@ -1,5 +1,14 @@
-import { floatOf, isList, isNumber, isText, toValue, type Environment, type Value } from './library.js';
-import { capitalize, strip } from './strings.js';
+import {
+  floatOf,
+  isList,
+  isNumber,
+  isText,
+  isUndefined,
+  toValue,
+  type Environment,
+  type Value,
+} from './library.js';
+import { capitalize, numCharacters, strip } from './strings.js';
 import { bindTest } from './tests.js';
 import { attributeOf, compare, print, requireItems, toList } from './values.js';
 
@@ -90,7 +99,15 @@ const sum: Filter = ({ value, args, named }) => {
   return [start, ...items].some(({ type }) => type === 'FloatValue') ? floatOf(total) : toValue(total);
 };
 
-const length: Filter = ({ value }) => toValue(requireItems(value, 'length').length);
+/** Characters are counted without making values of them: a message may have millions. */
+const length: Filter = ({ value }) =>
+  toValue(isText(value) ? numCharacters(value.value) : requireItems(value, 'length').length);
+
+const fallback: Filter = ({ value, args, named }) => {
+  const isReplaced = (args[1] ?? named.get('boolean'))?.__bool__().value === true && !value.__bool__().value;
+  if (!isReplaced && !isUndefined(value)) return value;
+  return args[0] ?? named.get('default_value') ?? toValue('');
+};
 
 /** Filters that the library lacks, or that take less there than in Jinja2. */
 const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
@@ -103,6 +120,8 @@ const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ['list', ({ value }) => toList(requireItems(value, 'list'))],
   ['first', ({ value }) => requireItems(value, 'first')[0] ?? toValue(undefined)],
   ['last', ({ value }) => requireItems(value, 'last').at(-1) ?? toValue(undefined)],
+  ['default', fallback],
+  ['d', fallback],
   ['length', length],
   ['count', length],
   [

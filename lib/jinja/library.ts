@@ -4,6 +4,8 @@ import * as library from '@huggingface/jinja';
 export interface Value {
   type: string;
   value: unknown;
+  /** Methods, of values that have some. */
+  builtins: ReadonlyMap<string, Value>;
   __bool__(): { value: boolean };
 }
 
@@ -24,6 +26,12 @@ export interface Node {
   property?: Node;
   computed?: boolean;
   iterable?: Node;
+  loopvar?: Node;
+  body?: Node[];
+  defaultBlock?: Node[];
+  /** A name, or the condition of a selection. */
+  test?: Node;
+  negate?: boolean;
   lhs?: Node;
   left?: Node;
   right?: Node;
@@ -44,12 +52,13 @@ export interface Interpreter {
   applyFilter(operand: Value, filter: Node, environment: Environment): Value;
   evaluateBinaryExpression(node: Node, environment: Environment): Value;
   evaluateMemberExpression(node: Node, environment: Environment): Value;
+  evaluateTestExpression(node: Node, environment: Environment): Value;
   evaluateFor(node: Node, environment: Environment): Value;
   evaluateBlock(statements: Node[], environment: Environment): Value;
 }
 
 const parts = library as unknown as {
-  Environment: new () => Environment;
+  Environment: new (outer?: Environment) => Environment;
   Interpreter: new (environment: Environment) => Interpreter;
   parse: (tokens: unknown) => Node;
   tokenize: (source: string, options: object) => unknown;
@@ -84,10 +93,12 @@ type Constructor = new (content: unknown) => Value;
 const constructorOf = (plain: unknown): Constructor => toValue(plain).constructor as Constructor;
 
 const List = constructorOf([]);
+const Dictionary = constructorOf({});
 const Function = constructorOf(() => null);
 const Float = constructorOf(0.5);
 
 export const listOf = (values: Value[]): ListValue => new List(values) as ListValue;
+export const objectOf = (values: Map<string, Value>): ObjectValue => new Dictionary(values) as ObjectValue;
 export const floatOf = (number: number): Value => new Float(number);
 export const functionOf = (call: (args: Value[]) => Value): Value => new Function(call);
 

@@ -1,9 +1,28 @@
-import { functionOf, isList, isNumber, isObject, isText, listOf, toValue, type Value } from './library.js';
-import { print } from './values.js';
+import { functionOf, isNumber, isObject, isText, listOf, toValue, type Value } from './library.js';
+import { print, requireItems } from './values.js';
 
 type Method = (text: string, args: Value[]) => unknown;
 
-const BLANKS = /\s/u;
+const BLANK = /\p{White_Space}/u;
+/** Further blanks of Python's. */
+const SEPARATORS = '\x1c\x1d\x1e\x1f';
+const LINE_ENDS = new RegExp(`\r\n|[\n\r\v\f${SEPARATORS.slice(0, 3)}\u0085\u2028\u2029]`, 'u');
+
+const isBlank = (character: string): boolean => BLANK.test(character) || SEPARATORS.includes(character);
+const isLow = (unit: number): boolean => (unit & 0xfc00) === 0xdc00;
+
+/** As Python counts them: a pair of surrogates is one. */
+export function numCharacters(text: string): number {
+  let num = 0;
+  for (let i = 0; i < text.length; i += (text.codePointAt(i) ?? 0) > 0xffff ? 2 : 1) num++;
+  return num;
+}
+
+/** The character that ends at `end`. */
+function characterBefore(text: string, end: number): string {
+  const pair = isLow(text.charCodeAt(end - 1)) ? text.codePointAt(end - 2) : undefined;
+  return pair !== undefined && pair > 0xffff ? text.slice(end - 2, end) : text.charAt(end - 1);
+}
 
 /** Python's strip(): off the ends that are named go the characters of `set`, blanks where there is none. */
 export function strip(
@@ -11,14 +30,14 @@ export function strip(
   set: Value | undefined,
   ends: 'left' | 'right' | 'both' = 'both',
 ): string {
-  const characters = Array.from(text);
   const given = isText(set) ? new Set(set.value) : undefined;
-  const isStripped = (character: string | undefined): boolean =>
-    character !== undefined && (given === undefined ? BLANKS.test(character) : given.has(character));
-  let [start, end] = [0, characters.length];
-  if (ends !== 'right') while (start < end && isStripped(characters[start])) start++;
-  if (ends !== 'left') while (end > start && isStripped(characters[end - 1])) end--;
-  return characters.slice(start, end).join('');
+  const isStripped = (character: string): boolean => given?.has(character) ?? isBlank(character);
+  let [start, end] = [0, text.length];
+  const first = (): string => String.fromCodePoint(text.codePointAt(start) ?? 0);
+  if (ends !== 'right') while (start < end && isStripped(first())) start += first().length;
+  const last = (): string => characterBefore(text, end);
+  if (ends !== 'left') while (end > start && isStripped(last())) end -= last().length;
+  return text.slice(start, end);
 }
 
 export const capitalize = (text: string): string =>
@@ -39,6 +58,21 @@ function splitFromRight(text: string, args: Value[]): string[] {
   const joint = isText(separator) ? separator.value : ' ';
   const numJoined = Math.max(0, parts.length - limit);
   return numJoined === 0 ? parts : [parts.slice(0, numJoined).join(joint), ...parts.slice(numJoined)];
+}
+
+/** Where a part begins, in characters; -1 where it is not. */
+const placeOf = (text: string, index: number): number =>
+  index < 0 ? -1 : numCharacters(text.slice(0, index));
+
+function placeIn(text: string, part: string): number {
+  const index = text.indexOf(part);
+  if (index < 0) throw new Error('index() does not find its string');
+  return placeOf(text, index);
+}
+
+function splitLines(text: string): string[] {
+  const lines = text.split(LINE_ENDS);
+  return lines.at(-1) === '' ? lines.slice(0, -1) : lines;
 }
 
 function occurrences(text: string, part: string): number {
@@ -71,12 +105,18 @@ const METHODS: ReadonlyMap<string, Method> = new Map<string, Method>([
   ['rstrip', (text, [set]) => strip(text, set, 'right')],
   ['capitalize', capitalize],
   ['rsplit', splitFromRight],
-  ['splitlines', (text) => text.replace(/\r?\n$/, '').split(/\r\n|\r|\n/)],
-  ['find', (text, args) => text.indexOf(textAt(args, 0, 'find'))],
-  ['rfind', (text, args) => text.lastIndexOf(textAt(args, 0, 'rfind'))],
-  ['index', (text, args) => text.indexOf(textAt(args, 0, 'index'))],
+  ['splitlines', splitLines],
+  ['find', (text, args) => placeOf(text, text.indexOf(textAt(args, 0, 'find')))],
+  ['rfind', (text, args) => placeOf(text, text.lastIndexOf(textAt(args, 0, 'rfind')))],
+  ['index', (text, args) => placeIn(text, textAt(args, 0, 'index'))],
   ['count', (text, args) => occurrences(text, textAt(args, 0, 'count'))],
-  ['join', (text, [list]) => (isList(list) ? list.value.map(print) : []).join(text)],
+  [
+    'join',
+    (text, [items]) =>
+      requireItems(items ?? toValue(undefined), 'join')
+        .map(print)
+        .join(text),
+  ],
   ['format', format],
   [
     'removeprefix',
@@ -95,7 +135,7 @@ const METHODS: ReadonlyMap<string, Method> = new Map<string, Method>([
   ['isdigit', every(/\p{Nd}/u)],
   ['isalpha', every(/\p{L}/u)],
   ['isalnum', every(/[\p{L}\p{N}]/u)],
-  ['isspace', every(/\s/u)],
+  ['isspace', (text) => text !== '' && Array.from(text).every(isBlank)],
   ['isupper', (text) => text !== text.toLowerCase() && text === text.toUpperCase()],
   ['islower', (text) => text !== text.toUpperCase() && text === text.toLowerCase()],
 ]);

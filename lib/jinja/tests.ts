@@ -1,5 +1,5 @@
 import { isUndefined, toValue, type Environment, type Value } from './library.js';
-import { areEqual, compare, isIn } from './values.js';
+import { areEqual, compare, isIn, itemsOf } from './values.js';
 
 type Test = (value: Value, arg: Value) => boolean;
 
@@ -21,6 +21,8 @@ const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>([
   ...['le', '<='].map((name): [string, Test] => [name, atMost]),
   ...['ge', '>='].map((name): [string, Test] => [name, atLeast]),
   ['in', isIn],
+  ['iterable', (value) => itemsOf(value) !== undefined],
+  ['float', (value) => value.type === 'FloatValue'],
   ['divisibleby', (value, arg) => Number(value.value) % Number(arg.value) === 0],
 ]);
 

@@ -52,7 +52,8 @@ export class BpeModel {
 
   private remember(word: string, ids: readonly number[]): void {
     if (this.known.size >= MAX_KNOWN_WORDS) this.known.clear();
-    this.known.set(word, ids);
+    // A copy: the word may be a part of its text, which it would keep in memory.
+    this.known.set(Buffer.from(word, 'utf16le').toString('utf16le'), ids);
   }
 
   /** One id for each character, or several where it is spelled in bytes. */

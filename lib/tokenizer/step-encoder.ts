@@ -7,7 +7,9 @@ import { SpellingTrie } from './spelling-trie.js';
 /** Which added tokens count in a text. `control`: special ones and placeholders; `ordinary`: the others. */
 type Recognise = 'all' | 'control' | 'ordinary';
 
-const WORD_CHARACTER = /[\p{L}\p{N}_]/u;
+/** What a single word must not touch, as Rust's regular expressions have it. */
+const ENDS_WITH_WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
+const STARTS_WITH_WORD = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
 const LONE_SURROGATES = /\p{Surrogate}/gu;
 const LEADING_BLANKS = /^\p{White_Space}+/u;
 const BLANK = /\p{White_Space}/u;
@@ -106,7 +108,7 @@ export class StepEncoder {
   private wholeToken(spelling: string, before = '', after = ''): AddedToken | undefined {
     const token = this.addedTokens.byContent.get(spelling);
     if (token?.isSingleWord !== true) return token;
-    const isTouched = WORD_CHARACTER.test(before.slice(-1)) || WORD_CHARACTER.test(after.slice(0, 1));
+    const isTouched = ENDS_WITH_WORD.test(before.slice(-2)) || STARTS_WITH_WORD.test(after);
     return isTouched ? undefined : token;
   }
 

@@ -52,6 +52,8 @@ class Checkpoint {
   };
 
   const Entry& find(std::string_view name) const;
+  /// Throws as get(), with the tensor's name.
+  TensorView read(std::string_view name, const Entry& entry) const;
   void add(std::string name, size_t shard, const SafetensorsEntry& tensor);
   void open_single(const std::filesystem::path& file, const NameRule& rule);
   void open_sharded(const std::filesystem::path& index, const NameRule& rule);

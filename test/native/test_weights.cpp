@@ -177,6 +177,7 @@ TEST(a_file_that_becomes_shorter_is_an_error) {
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::kInvalidCheckpoint);
     CHECK(std::string(error.what()).find("model.safetensors: became shorter") != std::string::npos);
+    CHECK(std::string(error.what()).find("tensor \"b\"") != std::string::npos);
   }
 }
 

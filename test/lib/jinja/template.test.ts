@@ -92,11 +92,54 @@ describe('statements', () =>
     '{% set ns = namespace(a=1) %}{% for i in l %}{% set ns.a = ns.a + i %}{% endfor %}{{ ns.a }}': '7',
   }));
 
+describe('loops', () =>
+  rendersAs({
+    '{% for x in l %}a{% if x == 1 %}b{% continue %}{% endif %}c{% endfor %}': 'acabac',
+    '{% for x in l %}a{% if x == 1 %}b{% break %}{% endif %}c{% endfor %}': 'acab',
+    '{% for x in [1] %}a{% break %}{% else %}E{% endfor %}': 'aE',
+    '{% for x in l %}{% if loop.first %}{% set y = 1 %}{% endif %}[{{ y }}]{% endfor %}{{ y }}': '[1][][]',
+    '{% set k = 0 %}{% for x in l %}{% set k = k + 1 %}{{ k }}{% endfor %}{{ k }}': '1110',
+    '{% for a, b in [(1, 2), [3, 4]] %}{{ a }}{{ b }}{% endfor %}': '1234',
+    "{% for a in 'ab' %}{% for b in 'xyz' %}{{ loop.cycle('o', 'e') }}{% endfor %}{% endfor %}": 'oeooeo',
+    '{% for x in l if x > 1 %}{{ loop.index }}/{{ loop.length }}{{ loop.previtem }}{{ loop.nextitem }} {% endfor %}':
+      '1/22 2/23 ',
+  }));
+
+describe('dictionaries have their methods, whatever their keys', () =>
+  rendersAs({
+    "{% for k, v in {'items': [1], 'get': 2}.items() %}{{ k }}={{ v }};{% endfor %}": 'items=[1];get=2;',
+    "{{ {'items': [1]}['items'] }} {{ {'get': 1}.get('get') }} {{ {'keys': 1}.keys() | list }}":
+      "[1] 1 ['keys']",
+  }));
+
+describe('strings are of characters', () =>
+  rendersAs({
+    "{{ 'x😀y'.find('y') }} {{ 'x😀y'.rfind('y') }} {{ 'x😀y' | length }} {{ ' 😀 '.strip() }}": '2 2 3 😀',
+    "{{ '😀x😀'.strip('😀') }} {{ '\ufeffx' | trim | length }} {{ '\u0085x\u001c' | trim | length }}":
+      'x 2 1',
+    "{{ ''.splitlines() }} {{ 'a\r'.splitlines() }} {{ 'a\n\n'.splitlines() }}": "[] ['a'] ['a', '']",
+    "{{ '-'.join('abc') }} {{ missing | default }}|{{ missing | d('q') }} {{ '' | default('e', boolean=True) }}":
+      'a-b-c |q e',
+    '{{ d is iterable }} {{ missing is iterable }} {{ n is iterable }} {{ 1.5 is float }}':
+      'True True False True',
+  }));
+
+test('a long text is trimmed and counted in little memory', () => {
+  const length = 2 ** 23;
+  const text = `  ${'\u6c49'.repeat(length)} `;
+  const before = process.memoryUsage().heapUsed;
+  assert.equal(render('{{ t | trim | length }}', { t: text }), String(length));
+  assert.ok(process.memoryUsage().heapUsed - before < 64 * 2 ** 20);
+});
+
 test('what Python refuses is refused', () => {
   for (const source of [
     "{{ 'a' + 1 }}",
     "{{ 'a' + d }}",
     "{{ 'x' * 100000000 }}",
+    '{{ [] * 1000000000 }}',
+    "{{ 'abc'.index('z') }}",
+    '{% for a, b in [(1, 2, 3)] %}{% endfor %}',
     '{{ range(1000000) }}',
     '{% for x in 5 %}{% endfor %}',
     "{{ l | select('no such test') | list }}",

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { openModelFolder } from '../../../lib/model-folder/model-folder.js';
 import { Tokenizer } from '../../../lib/tokenizer/tokenizer.js';
 import { FAMILIES, goldenCases, modelFolderOf, readInt32Tensor } from '../support/goldens.js';
@@ -104,4 +106,54 @@ test('added tokens that own the blanks beside them, and those that are whole wor
   assert.deepEqual(tokenizer.encode('a cat a'), [0, 1, 4, 1, 0]);
   assert.deepEqual(tokenizer.encode('cata'), tokenizer.encodePlain('cata'));
   assert.ok(!tokenizer.encode('cata').includes(4));
+  for (const touching of ['\u{10348}', '\u0301', '_', '7']) {
+    assert.ok(!tokenizer.encode(`cat${touching}`).includes(4), touching);
+    assert.ok(!tokenizer.encode(`${touching}cat`).includes(4), touching);
+  }
+  for (const apart of ['\u00b2', '-', '\u{1f600}']) {
+    assert.ok(tokenizer.encode(`cat${apart}`).includes(4), apart);
+    assert.ok(tokenizer.encode(`${apart}cat`).includes(4), apart);
+  }
+});
+
+test('words of the older byte level end at the blanks of Unicode', () => {
+  const letters = ['!', '\u00c2', '\u0127', '\u00ef', '\u00bb', '\u00bf'];
+  const merged = [
+    '\u00ef\u00bb',
+    '\u00ef\u00bb\u00bf',
+    '\u00ef\u00bb\u00bf!',
+    '\u00c2\u0127',
+    '\u00c2\u0127!',
+  ];
+  const vocab = Object.fromEntries([...letters, ...merged].map((token, id) => [token, id]));
+  const merges = [
+    ['\u00ef', '\u00bb'],
+    ['\u00ef\u00bb', '\u00bf'],
+    ['\u00ef\u00bb\u00bf', '!'],
+    ['\u00c2', '\u0127'],
+    ['\u00c2\u0127', '!'],
+  ];
+  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, use_regex: true };
+  const json = { model: { type: 'BPE', vocab, merges }, pre_tokenizer: byteLevel, decoder: byteLevel };
+  const tokenizer = new Tokenizer(json, {});
+  assert.deepEqual(tokenizer.encode('\ufeff!'), [vocab['\u00ef\u00bb\u00bf!']]);
+  assert.deepEqual(tokenizer.encode('\u0085!'), [vocab['\u00c2\u0127'], vocab['!']]);
+});
+
+test('words that are remembered keep no text in memory', () => {
+  const tokenizer = new Tokenizer(
+    {
+      model: { type: 'BPE', vocab: { '\u2581': 0, a: 1 } },
+      pre_tokenizer: { type: 'Metaspace', prepend_scheme: 'always', split: true },
+      decoder: { type: 'Metaspace' },
+    },
+    {},
+  );
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < 60; i++) tokenizer.encode(`${'a '.repeat(2 ** 19)}${'a'.repeat(i + 4)}bbbbbbbbbb`);
+  collect();
+  assert.ok(process.memoryUsage().heapUsed - before < 30 * 2 ** 20);
 });
