@@ -38,7 +38,7 @@ class Buffer {
   size_t size_bytes_ = 0;
 };
 
-/// A read-only view of dense row-major elements that somebody else keeps alive (a file's reader, a Tensor).
+/// A read-only view of dense row-major elements that somebody else keeps alive (a mapped file, a Tensor).
 struct TensorView {
   const void* data = nullptr;
   DType dtype = DType::kFloat32;

@@ -175,8 +175,6 @@ std::unique_ptr<PackedMatrix> WeightLoader::matrix_rows(const MatrixNames& names
   std::unique_ptr<PackedMatrix> packed = backend_.pack({&part, 1});
   totals_->resident_bytes += packed->size_bytes();
   totals_->num_parameters += part.weight.size() + part.bias->size();
-  checkpoint_.release(weight.name);
-  checkpoint_.release(bias.name);
   return packed;
 }
 
@@ -186,7 +184,7 @@ std::unique_ptr<PackedMatrix> WeightLoader::transposed(std::string_view name, in
   return finish(pack_stacked(view, {1, out_features, in_features, true, false}), {source});
 }
 
-Shape WeightLoader::shape_of(std::string_view name) const { return checkpoint_.shape_of(prefix_ + std::string(name)); }
+Shape WeightLoader::shape_of(std::string_view name) const { return checkpoint_.get_any(prefix_ + std::string(name)).shape; }
 
 std::unique_ptr<PackedMatrix> WeightLoader::table(std::string_view name, int64_t rows, int64_t cols) {
   const Source source = read(name, {rows, cols});

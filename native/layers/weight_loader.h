@@ -38,7 +38,7 @@ struct MatrixStack {
 };
 
 /// Reads a layer's tensors from a checkpoint under a name prefix and packs them for a backend, one matrix at a time:
-/// what was read of the file leaves memory as soon as it is packed.
+/// pages of the mapped file are given back as soon as their tensors are packed.
 /// All methods throw kInvalidCheckpoint (file, tensor, expectation) on missing, misshapen or non-float tensors.
 class WeightLoader {
  public:

@@ -81,20 +81,11 @@ const Checkpoint::Entry& Checkpoint::find(std::string_view name) const {
 
 bool Checkpoint::has(std::string_view name) const { return entries_.find(name) != entries_.end(); }
 
-TensorView Checkpoint::read(std::string_view name, const Entry& entry) const {
-  try {
-    return shards_[entry.shard].view(*entry.tensor);
-  } catch (const Error& error) {
-    throw Error(error.code(), std::string(error.what()) + " (tensor \"" + std::string(name) + "\")");
-  }
-}
-
 TensorView Checkpoint::get_any(std::string_view name) const {
   const Entry& entry = find(name);
-  const TensorView view = read(name, entry);
   if (!entry.is_read) read_bytes_ += entry.tensor->end - entry.tensor->begin;
   entry.is_read = true;
-  return view;
+  return shards_[entry.shard].view(*entry.tensor);
 }
 
 TensorView Checkpoint::get(std::string_view name, const Shape& expected) const {

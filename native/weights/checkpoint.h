@@ -16,8 +16,8 @@ namespace sensorium {
 /// Turns a tensor's name on disk into the one the family asks for; an empty result leaves the tensor out.
 using NameRule = std::function<std::string(std::string_view disk_name)>;
 
-/// The tensors of a Hub-layout folder: model.safetensors, or the shards that model.safetensors.index.json lists. Each is read
-/// when it is asked for. One thread at a time.
+/// The tensors of a Hub-layout folder: model.safetensors, or the shards that model.safetensors.index.json lists. Mapped, not
+/// read: a view costs nothing until its bytes are touched. One thread at a time.
 class Checkpoint {
  public:
   /// Throws kInvalidCheckpoint naming the file and the fault, kUnsupportedArchitecture on a dtype that is not read here.
@@ -26,14 +26,11 @@ class Checkpoint {
   void add_folder(const std::filesystem::path& folder, const NameRule& rule = {});
 
   bool has(std::string_view name) const;
-  /// Shape on disk of the tensor. Throws kInvalidCheckpoint where it is missing.
-  const Shape& shape_of(std::string_view name) const { return find(name).tensor->shape; }
-  /// The tensor, read and marked so. Throws kInvalidCheckpoint naming folder, tensor, found and expected shape, and where the
-  /// file became shorter.
+  /// The tensor, marked as read. Throws kInvalidCheckpoint naming folder, tensor, found and expected shape.
   TensorView get(std::string_view name, const Shape& expected) const;
   /// As get(), for a shape that the caller learns from the file.
   TensorView get_any(std::string_view name) const;
-  /// Tells that the tensor's bytes were copied: they leave memory, which ends all views of it.
+  /// Tells that the tensor's bytes were copied: its pages leave memory. Its views stay valid (they are read again from disk).
   void release(std::string_view name) const;
 
   /// Counts the tensors whose names begin with `prefix` as read: the family knows them and has no use for them.
@@ -52,8 +49,6 @@ class Checkpoint {
   };
 
   const Entry& find(std::string_view name) const;
-  /// Throws as get(), with the tensor's name.
-  TensorView read(std::string_view name, const Entry& entry) const;
   void add(std::string name, size_t shard, const SafetensorsEntry& tensor);
   void open_single(const std::filesystem::path& file, const NameRule& rule);
   void open_sharded(const std::filesystem::path& index, const NameRule& rule);

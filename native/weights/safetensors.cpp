@@ -19,8 +19,6 @@ constexpr size_t kLengthBytes = 8;
 constexpr size_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
 constexpr size_t kMaxRank = 32;
 constexpr size_t kMaxShownBytes = 200;
-constexpr size_t kMaxSpareBytes = size_t{32} << 20;  // of one buffer that is kept for the next tensor
-constexpr size_t kMaxSpareBuffers = 4;
 
 [[noreturn]] void fail(const std::string& what) { throw Error(ErrorCode::kInvalidCheckpoint, what); }
 
@@ -28,12 +26,12 @@ constexpr size_t kMaxSpareBuffers = 4;
   fail("tensor \"" + std::string(tensor.substr(0, kMaxShownBytes)) + "\": " + what);
 }
 
-size_t read_header_length(std::span<const std::byte> file, size_t file_bytes) {
-  if (file.size() < kLengthBytes) fail("file of " + std::to_string(file_bytes) + " bytes is too short for safetensors");
+size_t read_header_length(std::span<const std::byte> file) {
+  if (file.size() < kLengthBytes) fail("file of " + std::to_string(file.size()) + " bytes is too short for safetensors");
   uint64_t length = 0;
   for (size_t i = kLengthBytes; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(file[i]);
   if (length > kMaxHeaderBytes) fail("header of " + std::to_string(length) + " bytes is over the limit of 100 MB");
-  if (length > file_bytes - kLengthBytes) {
+  if (length > file.size() - kLengthBytes) {
     fail("header of " + std::to_string(length) + " bytes is longer than the file; was the download cut off?");
   }
   return static_cast<size_t>(length);
@@ -135,15 +133,6 @@ void check_metadata(const Json& metadata) {
   }
 }
 
-/// The length and the header that it counts; throws where there is less than that.
-std::vector<std::byte> read_header(const CheckpointFile& file) {
-  std::vector<std::byte> begin(std::min(kLengthBytes, file.size_bytes()));
-  file.read(0, begin);
-  begin.resize(kLengthBytes + read_header_length(begin, file.size_bytes()));
-  file.read(0, begin);
-  return begin;
-}
-
 /// The ranges, in order, must join without overlap or gap and end with the data.
 void check_coverage(const SafetensorsHeader& header, size_t data_bytes) {
   std::vector<std::pair<size_t, size_t>> ranges;
@@ -165,10 +154,10 @@ void check_coverage(const SafetensorsHeader& header, size_t data_bytes) {
 
 }  // namespace
 
-SafetensorsHeader parse_safetensors(std::span<const std::byte> begin, size_t file_bytes) {
-  const size_t length = read_header_length(begin, file_bytes);
-  const Json json = parse_header_json(begin, length);
-  const size_t data_bytes = file_bytes - kLengthBytes - length;
+SafetensorsHeader parse_safetensors(std::span<const std::byte> file) {
+  const size_t length = read_header_length(file);
+  const Json json = parse_header_json(file, length);
+  const size_t data_bytes = file.size() - kLengthBytes - length;
   SafetensorsHeader header;
   header.data_offset = kLengthBytes + length;
   for (const auto& [name, value] : json.as_object()) {
@@ -183,9 +172,9 @@ SafetensorsHeader parse_safetensors(std::span<const std::byte> begin, size_t fil
 }
 
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
-  CheckpointFile file = CheckpointFile::open(path);
+  MappedFile file = MappedFile::open(path);
   try {
-    SafetensorsHeader header = parse_safetensors(read_header(file), file.size_bytes());
+    SafetensorsHeader header = parse_safetensors(file.bytes());
     return {path, std::move(file), std::move(header)};
   } catch (const Error& error) {
     throw Error(error.code(), path.string() + ": " + error.what());
@@ -193,28 +182,11 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
 }
 
 TensorView SafetensorsFile::view(const SafetensorsEntry& entry) const {
-  auto held = held_.find(&entry);
-  if (held == held_.end()) {
-    Buffer buffer = buffer_for(entry.end - entry.begin);
-    file_.read(header_.data_offset + entry.begin, {static_cast<std::byte*>(buffer.data()), entry.end - entry.begin});
-    held = held_.emplace(&entry, std::move(buffer)).first;
-  }
-  return {held->second.data(), entry.dtype, entry.shape};
+  return {file_.bytes().data() + header_.data_offset + entry.begin, entry.dtype, entry.shape};
 }
 
 void SafetensorsFile::release(const SafetensorsEntry& entry) const {
-  auto held = held_.extract(&entry);
-  if (held.empty() || held.mapped().size_bytes() > kMaxSpareBytes || spare_.size() == kMaxSpareBuffers) return;
-  spare_.push_back(std::move(held.mapped()));
-}
-
-Buffer SafetensorsFile::buffer_for(size_t size_bytes) const {
-  const auto fits = [&](const Buffer& buffer) { return buffer.size_bytes() >= size_bytes; };
-  const auto spare = std::find_if(spare_.begin(), spare_.end(), fits);
-  if (spare == spare_.end()) return Buffer(std::max(size_bytes, size_t{1}), PageSize::kHuge);
-  Buffer buffer = std::move(*spare);
-  spare_.erase(spare);
-  return buffer;
+  file_.release(header_.data_offset + entry.begin, entry.end - entry.begin);
 }
 
 }  // namespace sensorium

@@ -6,11 +6,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "core/tensor.h"
-#include "weights/checkpoint_file.h"
+#include "weights/mapped_file.h"
 
 namespace sensorium {
 
@@ -29,14 +27,11 @@ struct SafetensorsHeader {
   size_t data_offset = 0;  ///< of the first data byte in the file
 };
 
-/// Reads the header of a file of `file_bytes` whose first bytes, the whole header at least, are `begin`. Throws
-/// kInvalidCheckpoint with the fault (without the file's name), kUnsupportedArchitecture on a dtype of the format that is not
-/// read here.
-SafetensorsHeader parse_safetensors(std::span<const std::byte> begin, size_t file_bytes);
-/// The same of all bytes of a file.
-inline SafetensorsHeader parse_safetensors(std::span<const std::byte> file) { return parse_safetensors(file, file.size()); }
+/// Reads the header of a file whose bytes are `file`. Throws kInvalidCheckpoint with the fault (without the file's name),
+/// kUnsupportedArchitecture on a dtype of the format that is not read here.
+SafetensorsHeader parse_safetensors(std::span<const std::byte> file);
 
-/// A safetensors file with its checked header. Tensors are read when they are asked for. One thread at a time.
+/// A mapped safetensors file with its checked header.
 class SafetensorsFile {
  public:
   /// Throws kInvalidCheckpoint naming the file.
@@ -44,23 +39,18 @@ class SafetensorsFile {
 
   const SafetensorsHeader& header() const { return header_; }
   const std::filesystem::path& path() const { return path_; }
-  /// `entry` must be one of header(). Its bytes stay in memory, for all views of it, until release(). Throws
-  /// kInvalidCheckpoint where the file has become shorter, kOutOfMemory.
+  /// `entry` must be one of header(). The data may lie at any address: copy_to_float() reads it unaligned.
   TensorView view(const SafetensorsEntry& entry) const;
-  /// Ends the views of `entry`; it can be read again.
+  /// Lets go of the memory behind the entry's bytes; they can still be read.
   void release(const SafetensorsEntry& entry) const;
 
  private:
-  SafetensorsFile(std::filesystem::path path, CheckpointFile file, SafetensorsHeader header)
+  SafetensorsFile(std::filesystem::path path, MappedFile file, SafetensorsHeader header)
       : path_(std::move(path)), file_(std::move(file)), header_(std::move(header)) {}
 
-  Buffer buffer_for(size_t size_bytes) const;
-
   std::filesystem::path path_;
-  CheckpointFile file_;
+  MappedFile file_;
   SafetensorsHeader header_;
-  mutable std::map<const SafetensorsEntry*, Buffer> held_;
-  mutable std::vector<Buffer> spare_;  ///< of tensors that were released: new memory costs more than reading into old
 };
 
 }  // namespace sensorium
